@@ -1,0 +1,293 @@
+"""The settings: one typed tree, read from config.toml < .env < environment.
+
+Variables are called ``WHOSTHAT_<SECTION>__<KEY>``; the tokens also ``DISCORD_TOKEN``, ``TELEGRAM_TOKEN``.
+`load` turns whatever is wrong into one sentence that names the key as the operator wrote it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from bot.errors import SettingsError
+
+PREFIX = "WHOSTHAT_"
+TOKENS = {"DISCORD_TOKEN": ("discord", "token"), "TELEGRAM_TOKEN": ("telegram", "token")}
+NOT_SETTINGS = {"WHOSTHAT_PICTURES", "WHOSTHAT_SPECS", "WHOSTHAT_CONFIG"}
+"""Variables of the same prefix that development uses and that are no settings."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _listed(value: object) -> object:
+    """Let a variable hold ``a,b`` where config.toml has ``["a", "b"]``."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, list):
+        return [str(part) if isinstance(part, int) else part for part in value]
+    return value
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Database(_Section):
+    """``[database]``"""
+
+    url: str = ""
+
+
+class Model(_Section):
+    """``[model]``"""
+
+    use: str = Field("builtin", min_length=1)
+
+
+class Worker(_Section):
+    """``[worker]``"""
+
+    url: str = ""
+    backend: Literal["auto", "onnx", "torch"] = "auto"
+    threads: int = Field(0, ge=0, le=256)
+    decoders: int = Field(2, ge=1, le=64)
+    queue: int = Field(64, ge=1, le=10_000)
+    deadline_seconds: float = Field(20.0, gt=0, le=600)
+    max_mebibytes: int = Field(20, ge=1, le=256)
+    max_megapixels: int = Field(64, ge=1, le=400)
+    decode_seconds: float = Field(5.0, gt=0, le=60)
+    cache_entries: int = Field(4096, ge=0, le=1_000_000)
+
+
+class Web(_Section):
+    """``[web]``"""
+
+    enabled: bool = True
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8080, ge=0, le=65535)
+
+
+class Discord(_Section):
+    """``[discord]``"""
+
+    token: SecretStr = SecretStr("")
+    api_base: str = Field("", pattern=r"^(https?://\S+)?$")
+    gateway_url: str = Field("", pattern=r"^(wss?://\S+)?$")
+    auto_channels: Strings = ()
+    cdn_hosts: Strings = ("cdn.discordapp.com", "media.discordapp.net")
+    message_content: bool = True
+    max_age_minutes: int = Field(10, ge=1, le=24 * 60)
+
+    @model_validator(mode="after")
+    def _channels_are_ids(self) -> Discord:
+        for channel in self.auto_channels:
+            if channel != "all" and not channel.isdecimal():
+                raise ValueError(f'auto_channels has "{channel}", which is neither a channel id nor "all"')
+        return self
+
+
+class Telegram(_Section):
+    """``[telegram]``"""
+
+    token: SecretStr = SecretStr("")
+    api_base: str = Field("", pattern=r"^(https?://\S+)?$")
+    mode: Literal["polling", "webhook"] = "polling"
+
+
+class Limits(_Section):
+    """``[limits]``"""
+
+    person_per_minute: int = Field(20, ge=1, le=100_000)
+    community_per_minute: int = Field(120, ge=1, le=1_000_000)
+    pictures_per_message: int = Field(10, ge=1, le=10)
+    proposals_per_day: int = Field(10, ge=0, le=1000)
+
+
+class Retention(_Section):
+    """``[retention]``"""
+
+    unvoted_hours: int = Field(24, ge=1)
+    unconsented_days: int = Field(30, ge=1)
+    disk_gibibytes: float = Field(5.0, gt=0)
+
+
+class Log(_Section):
+    """``[log]``"""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    as_json: bool = Field(False, alias="json")
+
+
+class Settings(BaseSettings):
+    """The whole tree. Make one with `load`; paths in it are absolute."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    data_dir: Path = Path("data")
+    database: Database = Database()
+    model: Model = Model()
+    worker: Worker = Worker()
+    web: Web = Web()
+    discord: Discord = Discord()
+    telegram: Telegram = Telegram()
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+    log: Log = Log()
+
+    @property
+    def database_url(self) -> str:
+        """The ledger's SQLAlchemy URL."""
+        return self.database.url or f"sqlite+aiosqlite:///{self.data_dir / 'whosthat.db'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where prepared models are kept."""
+        return self.data_dir / "models"
+
+
+class _Variables(PydanticBaseSettingsSource):
+    """A mapping of variables as a tree. What names no setting stays in: validation refuses it."""
+
+    def __init__(self, settings_cls: type[BaseSettings], variables: Mapping[str, str | None]) -> None:
+        super().__init__(settings_cls)
+        self.variables = variables
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: `__call__` reads all fields at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        tree: dict[str, Any] = {}
+        for name, (section, key) in TOKENS.items():
+            if self.variables.get(name):
+                tree.setdefault(section, {})[key] = self.variables[name]
+        for name, value in self.variables.items():
+            if name.startswith(PREFIX) and name not in NOT_SETTINGS and value is not None:
+                _plant(tree, _dotted(name).split("."), _value(name, value))
+        return tree
+
+
+def _dotted(variable: str) -> str:
+    return variable[len(PREFIX) :].lower().replace("__", ".")
+
+
+def _value(name: str, text: str) -> object:
+    if text[:1] not in "[{":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise SettingsError(f"{name} begins like a list but is not valid JSON.") from None
+
+
+def _plant(tree: dict[str, Any], path: list[str], value: object) -> None:
+    for part in path[:-1]:
+        below = tree.setdefault(part, {})
+        if not isinstance(below, dict):
+            return
+        tree = below
+    tree[path[-1]] = value
+
+
+def keys(section: type[BaseModel] = Settings, path: str = "") -> Iterator[str]:
+    """Every setting's dotted key, in the order of the tree."""
+    for name, field in section.model_fields.items():
+        key = path + (field.alias or name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys(field.annotation, key + ".")
+        else:
+            yield key
+
+
+def load(
+    config: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Read the settings.
+
+    Args:
+        config: another file than ``config.toml``; it must exist.
+        environ: variables instead of the process's own.
+        folder: where ``config.toml`` and ``.env`` are looked for instead of the working folder.
+
+    Raises:
+        SettingsError: one sentence naming the key.
+    """
+    folder = (folder or Path.cwd()).resolve()
+    variables: dict[str, str | None] = dict(os.environ if environ is None else environ)
+    if config is None and (elsewhere := variables.get("WHOSTHAT_CONFIG")):
+        config = Path(elsewhere)
+    if config is not None and not config.is_file():
+        raise SettingsError(f"There is no settings file {config}.")
+    file = config or folder / "config.toml"
+    home = file.resolve().parent if file.is_file() else folder
+    dotenv = dotenv_values(home / ".env") if (home / ".env").is_file() else {}
+
+    class Located(Settings):
+        @classmethod
+        def settings_customise_sources(  # type: ignore[override]  # called by keyword, the rest is not ours
+            cls, settings_cls: type[BaseSettings], **_: PydanticBaseSettingsSource
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            toml = _toml(settings_cls, file)
+            return _Variables(settings_cls, variables), _Variables(settings_cls, dotenv), toml
+
+    try:
+        settings = Located()
+    except ValidationError as error:
+        written = {_dotted(name): name for name in (*dotenv, *variables) if name.startswith(PREFIX)}
+        raise SettingsError(_sentence(error, file.name, written)) from None
+    data_dir = settings.data_dir.expanduser()
+    return settings.model_copy(update={"data_dir": data_dir if data_dir.is_absolute() else home / data_dir})
+
+
+def _toml(settings_cls: type[BaseSettings], file: Path) -> TomlConfigSettingsSource:
+    try:
+        source = TomlConfigSettingsSource(settings_cls, toml_file=file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
+    except OSError as error:
+        raise SettingsError(f"{file.name} cannot be read: {error.strerror}.") from None
+    for section, key in TOKENS.values():
+        if key in source.toml_data.get(section, {}):
+            raise SettingsError(
+                f"{section}.{key} must not be in {file.name}: put {section.upper()}_TOKEN into .env instead."
+            )
+    return source
+
+
+def _sentence(error: ValidationError, file: str, written: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int)) or "settings"
+    variable = next((name for dotted, name in written.items() if f"{dotted}.".startswith(f"{key}.")), None)
+    named = variable or f"{key} in {file}"
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(_dotted(variable) if variable else key, list(keys()), n=1)
+        return f"{named} is not a setting" + (f"; did you mean {close[0]}?" if close else ".")
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{named} is wrong: {message[:1].lower() + message[1:]}."

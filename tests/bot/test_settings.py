@@ -1,0 +1,93 @@
+"""The settings tree, its sources and its sentences; and that config.toml tells the whole tree."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bot.errors import SettingsError
+from bot.settings import Settings, keys, load
+
+ROOT = Path(__file__).parents[2]
+
+
+def sentence(tmp_path: Path, toml: str = "", **environ: str) -> str:
+    (tmp_path / "config.toml").write_text(toml)
+    with pytest.raises(SettingsError) as caught:
+        load(environ=environ, folder=tmp_path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_folder_without_any_file_has_the_defaults(tmp_path: Path) -> None:
+    settings = load(environ={}, folder=tmp_path)
+    assert (settings.model.use, settings.web.host, settings.web.port) == ("builtin", "127.0.0.1", 8080)
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/data/whosthat.db"
+
+
+def test_environment_overrules_dotenv_overrules_config(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[web]\nport = 1\nhost = "a"\n[limits]\nperson_per_minute = 3\n')
+    (tmp_path / ".env").write_text(
+        "WHOSTHAT_WEB__PORT=2\nWHOSTHAT_WEB__HOST=b\nDISCORD_TOKEN=from-file\nOTHER=1\n"
+    )
+    settings = load(environ={"WHOSTHAT_WEB__PORT": "3", "PATH": "/bin"}, folder=tmp_path)
+    assert (settings.web.port, settings.web.host, settings.limits.person_per_minute) == (3, "b", 3)
+    assert settings.discord.token.get_secret_value() == "from-file"
+
+
+@pytest.mark.parametrize("name", ["DISCORD_TOKEN", "WHOSTHAT_DISCORD__TOKEN"])
+def test_a_token_comes_by_either_name_and_is_never_shown(tmp_path: Path, name: str) -> None:
+    settings = load(environ={name: "s3cret"}, folder=tmp_path)
+    assert settings.discord.token.get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(settings)
+
+
+def test_lists_are_json_or_commas(tmp_path: Path) -> None:
+    for text in ('["12", "34"]', "12,34", "[12, 34]"):
+        settings = load(environ={"WHOSTHAT_DISCORD__AUTO_CHANNELS": text}, folder=tmp_path)
+        assert settings.discord.auto_channels == ("12", "34")
+
+
+def test_another_file_brings_its_own_folder(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.toml").write_text('data_dir = "kept"\n')
+    assert load(other / "mine.toml", environ={}, folder=tmp_path).data_dir == other / "kept"
+    with pytest.raises(SettingsError, match="no settings file"):
+        load(tmp_path / "missing.toml", environ={}, folder=tmp_path)
+
+
+def test_what_is_wrong_is_one_sentence_that_names_the_key(tmp_path: Path) -> None:
+    assert "web.prot in config.toml is not a setting; did you mean web.port?" in sentence(
+        tmp_path, "[web]\nprot = 1"
+    )
+    assert "WHOSTHAT_DISCROD__TOKEN is not a setting" in sentence(tmp_path, WHOSTHAT_DISCROD__TOKEN="x")
+    assert "WHOSTHAT_WEB__PORT is wrong" in sentence(tmp_path, WHOSTHAT_WEB__PORT="99999")
+    assert "WHOSTHAT_DISCORD__AUTO_CHANNELS" in sentence(tmp_path, WHOSTHAT_DISCORD__AUTO_CHANNELS="general")
+    assert "not valid JSON" in sentence(tmp_path, WHOSTHAT_DISCORD__CDN_HOSTS='["a"')
+    assert "worker.backend" in sentence(tmp_path, '[worker]\nbackend = "abacus"')
+    assert "config.toml is not valid TOML" in sentence(tmp_path, "[web\n")
+
+
+def test_a_token_in_config_toml_is_refused_without_showing_it(tmp_path: Path) -> None:
+    said = sentence(tmp_path, '[discord]\ntoken = "s3cret"')
+    assert "DISCORD_TOKEN" in said
+    assert "s3cret" not in said
+
+
+def test_config_toml_has_every_setting_its_default_and_a_comment() -> None:
+    text = (ROOT / "config.toml").read_text()
+    settings = Settings(**tomllib.loads(text))
+    assert settings == Settings(), "config.toml says another default than the code"
+    section, above, described = "", "", {}
+    for line in text.splitlines():
+        if header := re.fullmatch(r"\[(\w+)\]", line):
+            section = header[1] + "."
+        elif key := re.match(r"(?:# )?(\w+) = ", line):
+            described[section + key[1]] = above
+        above = line
+    assert list(described) == list(keys())
+    for key, comment in described.items():
+        assert re.match(r"# .{15,}", comment), f"{key} has no comment in config.toml"
