@@ -1,0 +1,1 @@
+"""The one conversation, whatever the platform: ask, answer, confirm, correct, take back."""

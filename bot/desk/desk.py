@@ -1,0 +1,346 @@
+"""The desk: identify, confirm, correct, undo. Every adapter talks to this and to nothing behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+
+from corrections.ledger import Address, Ledger, PredictionView, Seen, VoteReceipt
+
+from bot.desk.limits import RateLimits
+from bot.desk.naming import Names
+from bot.desk.types import (
+    Already,
+    Ask,
+    Choice,
+    Guess,
+    Identified,
+    LookUp,
+    Person,
+    Refused,
+    Reply,
+    TakenBack,
+    Tallied,
+    Thanks,
+    Voice,
+)
+from bot.errors import FetchError
+from corrections.errors import BadLabel, LedgerError, TooManyProposals, UnknownLabel
+from model.errors import ModelError, PictureError, WorkerBusy
+from model.types import NOBODY, Eyes, Ranked, Verdict
+
+log = logging.getLogger(__name__)
+
+RUNNERS_UP = 5
+"""Characters that a reply keeps, the best included."""
+
+
+class Desk:
+    """One conversation for all platforms.
+
+    ``caps`` are the numbers that the words of a refusal may name (``mebibytes``, ``megapixels``).
+    """
+
+    def __init__(
+        self,
+        eyes: Eyes,
+        ledger: Ledger,
+        limits: RateLimits,
+        *,
+        deadline: float = 20.0,
+        caps: dict[str, int] | None = None,
+    ) -> None:
+        self._eyes = eyes
+        self._ledger = ledger
+        self._limits = limits
+        self._deadline = deadline
+        self._caps = caps or {}
+        self._names = Names(ledger)
+        self._answering: dict[Address, bool] = {}  # True once its message was deleted meanwhile
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    async def answer(self, ask: Ask, voice: Voice) -> None:
+        """Look at the pictures of one message and say who is in them, once.
+
+        The same message delivered twice is answered once: while it is being answered it is known here,
+        afterwards in the ledger. In a watched channel nothing is said when there is nothing worth saying.
+        """
+        if ask.address in self._answering:
+            return
+        self._answering[ask.address] = False
+        self._idle.clear()
+        try:
+            said = await self._ledger.reply_to(ask.address)
+            if said is not None:
+                if ask.direct:
+                    await voice.say(Already(said))
+                return
+            await self._answer_once(ask, voice)
+        except LedgerError:
+            log.exception("the ledger failed on %s", ask.address.platform)
+            if ask.direct:
+                await voice.say(Reply((Refused("error-ledger"),), ask.asker.language))
+        finally:
+            deleted = self._answering.pop(ask.address)
+            if not self._answering:
+                self._idle.set()
+            if deleted:
+                await voice.unsay(await self.message_deleted(ask.address))
+
+    async def _answer_once(self, ask: Ask, voice: Voice) -> None:
+        outcomes = await asyncio.gather(
+            *(self._one(ask, slot, fetch) for slot, fetch in enumerate(ask.pictures))
+        )
+        told = [outcome for outcome in outcomes if ask.direct or self._worth_saying(outcome)]
+        if not told or (self._answering[ask.address] and not ask.direct):
+            return
+        reply = Reply(_each_once(told), ask.asker.language, ask.left_out if ask.direct else 0)
+        address = await voice.say(reply)
+        if address is not None and reply.identified:
+            await self._ledger.replied([each.prediction_id for each in reply.identified], address)
+
+    @staticmethod
+    def _worth_saying(outcome: Identified | Refused | None) -> bool:
+        return outcome is not None and not (
+            isinstance(outcome, Identified) and outcome.verdict is Verdict.NOBODY
+        )
+
+    async def _one(
+        self, ask: Ask, slot: int, fetch: Callable[[], Awaitable[bytes]]
+    ) -> Identified | Refused | None:
+        if refused := self._over_limit(ask, slot):
+            return refused if ask.direct or self._limits.first_refusal(*ask.asker.key) else None
+        try:
+            picture = await fetch()
+            sight = await self._eyes.look(
+                picture, fairness_key="/".join(ask.asker.key), keep=True, deadline=self._deadline
+            )
+        except (FetchError, ModelError) as error:
+            return self._refusal(error, slot)
+        assert sight.stored is not None, "asked to keep it"
+        recorded = await self._ledger.record(
+            ask.address,
+            slot,
+            poster=ask.poster.key,
+            seen=Seen(
+                near_key=sight.near_key,
+                stored=sight.stored,
+                stored_format=sight.stored_format,
+                width=sight.width,
+                height=sight.height,
+                sha256=sight.sha256,
+            ),
+            bundle=sight.bundle,
+            level=sight.level,
+            answer=sight.answer,
+            milliseconds=sight.milliseconds,
+            at=_now(),
+        )
+        named = await self._names.of(ask.address, ask.asker.language)
+        return Identified(
+            slot=slot,
+            prediction_id=recorded.prediction_id,
+            verdict=sight.answer.verdict,
+            ranked=_guesses(sight.answer.ranked, named),
+            bundle=sight.bundle,
+            milliseconds=sight.milliseconds,
+        )
+
+    def _over_limit(self, ask: Ask, slot: int) -> Refused | None:
+        if seconds := self._limits.take("person", *ask.asker.key):
+            return Refused("error-person-limit", {"seconds": seconds}, slot)
+        if seconds := self._limits.take("community", ask.address.platform, ask.address.community):
+            return Refused("error-community-limit", {"seconds": seconds}, slot)
+        return None
+
+    def _refusal(self, error: FetchError | ModelError, slot: int) -> Refused:
+        values = {**self._caps}
+        if isinstance(error, WorkerBusy):
+            values["seconds"] = max(1, round(error.retry_after))
+        elif not isinstance(error, FetchError | PictureError):
+            log.warning("a picture was not answered: %s", error)
+        return Refused(f"error-{error.reason}", values, slot)
+
+    # -- correcting --------------------------------------------------------------------------------
+
+    async def confirm(self, person: Person, place: Address, prediction_id: int) -> Thanks | Refused:
+        """*Right*: the answer as it was given."""
+        view = await self._view(place, prediction_id)
+        if isinstance(view, Refused):
+            return view
+        slug = "" if view.verdict == Verdict.NOBODY else view.character
+        return await self._vote(person, view, slug, right=True)
+
+    async def correct(
+        self, person: Person, place: Address, prediction_id: int, slug: str
+    ) -> Thanks | Refused:
+        """It is that character; `NOBODY` or an empty slug: nobody on the list."""
+        view = await self._view(place, prediction_id)
+        return view if isinstance(view, Refused) else await self._vote(person, view, slug)
+
+    async def propose(
+        self, person: Person, place: Address, prediction_id: int, text: str
+    ) -> Thanks | Refused:
+        """It is somebody by a name that may be new; a name that is known already is simply voted for."""
+        view = await self._view(place, prediction_id)
+        if isinstance(view, Refused):
+            return view
+        try:
+            character = await self._ledger.propose(
+                text, proposer=person.key, community=view.address, at=_now()
+            )
+        except BadLabel as error:
+            return Refused(f"error-label-{error.reason}")
+        except TooManyProposals:
+            return Refused("error-proposals")
+        thanks = await self._vote(person, view, character.slug)
+        if isinstance(thanks, Thanks) and character.status == "proposed" and thanks.how == "corrected":
+            return Thanks(thanks.prediction_id, "proposed", thanks.slug, thanks.name)
+        return thanks
+
+    async def undo(
+        self, person: Person, place: Address, prediction_id: int | None = None
+    ) -> TakenBack | Refused:
+        """Take back what this person said, of that picture or last."""
+        receipt = await self._ledger.undo(person.key, prediction_id, at=_now())
+        if receipt is None:
+            return Refused("undo-nothing")
+        named = await self._names.of(place, person.language)
+        if receipt.labels is None:
+            return TakenBack(receipt.prediction_id)
+        return TakenBack(receipt.prediction_id, True, ", ".join(map(named, sorted(receipt.labels))))
+
+    async def look_up(self, person: Person, place: Address, text: str, limit: int = 4) -> LookUp | Refused:
+        """Whom the text may mean: the exact character alone, or the nearest ones."""
+        try:
+            cleaned = self._ledger.clean(text)
+        except BadLabel as error:
+            return Refused(f"error-label-{error.reason}")
+        named = await self._names.of(place, person.language)
+        found = await self._ledger.resolve(cleaned, place)
+        if found is not None:
+            return LookUp(cleaned, (Choice(found.slug, named(found.slug)),), exact=True)
+        choices = await self.suggest(person, place, cleaned, limit)
+        return LookUp(cleaned, choices, proposal=cleaned)
+
+    async def suggest(self, person: Person, place: Address, text: str, limit: int = 25) -> tuple[Choice, ...]:
+        """Characters for a type-ahead; no text gives the list from its beginning."""
+        suggestions = await self._ledger.suggest(text[:100], place, person.language, limit)
+        return tuple(Choice(each.slug, each.name) for each in suggestions)
+
+    async def tally(self, prediction_id: int, place: Address, language: str) -> Tallied:
+        """What people said of that picture and its near copies."""
+        counts = await self._ledger.tally(prediction_id)
+        view = await self._ledger.prediction(prediction_id)
+        named = await self._names.of(place, language)
+        shown = view.character if view and view.verdict != Verdict.NOBODY else ""
+        others = sorted(((n, slug) for slug, n in counts.characters.items() if slug != shown), reverse=True)
+        return Tallied(
+            agree=counts.characters.get(shown, 0) if shown else counts.nobody,
+            others=tuple((named(slug), n) for n, slug in others),
+            nobody=counts.nobody if shown else 0,
+        )
+
+    async def latest(self, place: Address) -> int | None:
+        """The prediction that was answered last in that channel."""
+        return await self._ledger.latest_prediction(place)
+
+    async def recall(self, prediction_id: int, language: str) -> Identified | None:
+        """An answer as it was given, with what people say by now, for editing its reply."""
+        view = await self._ledger.prediction(prediction_id)
+        if view is None:
+            return None
+        named = await self._names.of(view.address, language)
+        ranked = tuple(
+            Guess(r.character, named(r.character), r.probability) for r in view.ranked[:RUNNERS_UP]
+        )
+        tally = await self.tally(prediction_id, view.address, language)
+        return Identified(
+            view.slot, prediction_id, Verdict(view.verdict), ranked, view.bundle, view.milliseconds, tally
+        )
+
+    async def reply_of(self, prediction_id: int) -> tuple[Address, tuple[int, ...]] | None:
+        """Where our own message about that picture stands, and every prediction in it, in order."""
+        return await self._ledger.reply_of(prediction_id)
+
+    async def _view(self, place: Address, prediction_id: int) -> PredictionView | Refused:
+        view = await self._ledger.prediction(prediction_id)
+        if view is None:
+            return Refused("error-prediction-gone")
+        if (view.address.platform, view.address.community) != (place.platform, place.community):
+            return Refused("error-not-yours")
+        return view
+
+    async def _vote(
+        self, person: Person, view: PredictionView, slug: str, right: bool = False
+    ) -> Thanks | Refused:
+        labels = frozenset() if slug in ("", NOBODY) else frozenset({slug})
+        try:
+            receipt = await self._cast(person, view, labels)
+        except UnknownLabel:
+            return Refused("error-old-button")
+        except LedgerError:
+            log.exception("a vote was not written")
+            return Refused("error-ledger")
+        named = await self._names.of(view.address, person.language)
+        how = "right" if right else "corrected"
+        if receipt.previous is not None:
+            how = "changed" if receipt.changed else "again"
+        said = next(iter(labels), "")
+        return Thanks(view.prediction_id, how, said, named(said) if said else "")
+
+    async def _cast(self, person: Person, view: PredictionView, labels: frozenset[str]) -> VoteReceipt:
+        try:
+            return await self._ledger.vote(view.prediction_id, person.key, labels, at=_now())
+        except UnknownLabel:
+            # The bundle may know a character that the vocabulary does not: its name becomes a proposal.
+            slug = next(iter(labels), "")
+            if slug not in {each.character for each in view.ranked}:
+                raise
+            name = slug.replace("-", " ").title()
+            new = await self._ledger.propose(name, proposer=person.key, community=view.address, at=_now())
+            return await self._ledger.vote(view.prediction_id, person.key, frozenset({new.slug}), at=_now())
+
+    # -- housekeeping ------------------------------------------------------------------------------
+
+    async def message_deleted(self, address: Address) -> list[Address]:
+        """A posted message is gone: its unapproved bytes go too; returns our replies, to be deleted."""
+        if address in self._answering:
+            self._answering[address] = True
+            return []
+        return await self._ledger.message_deleted(address)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait until everything that is being answered has been, at most that long."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            log.warning("%d answers were not finished in time", len(self._answering))
+
+
+def _each_once(outcomes: list[Identified | Refused | None]) -> tuple[Identified | Refused, ...]:
+    """The outcomes in order; a refusal that says the same for several pictures is said once."""
+    said: dict[object, Identified | Refused] = {}
+    for outcome in outcomes:
+        if isinstance(outcome, Identified):
+            said[outcome.prediction_id, outcome.slot] = outcome
+        elif outcome is not None:
+            said.setdefault(outcome.key, outcome)
+    return tuple(said.values())
+
+
+def _guesses(ranked: Iterable[Ranked], named: Callable[[str], str]) -> tuple[Guess, ...]:
+    return tuple(
+        Guess(each.character, named(each.character), each.probability)
+        for each in itertools.islice(ranked, RUNNERS_UP)
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,28 @@
+"""Characters under the names that a reader knows them by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from corrections.ledger import Address, Ledger
+
+
+class Names:
+    """Looks names up in the ledger's vocabulary."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def of(self, place: Address, language: str) -> Callable[[str], str]:
+        """A function from slug to name. A slug that the vocabulary lacks is made readable."""
+        names = {each.slug: each.names for each in await self._ledger.characters(place)}
+
+        def name(slug: str) -> str:
+            known = names.get(slug, {})
+            wanted = language.casefold()
+            for tag, text in known.items():
+                if tag.casefold() == wanted or tag.split("-")[0] == wanted.split("-")[0]:
+                    return text
+            return known.get("en") or next(iter(known.values()), slug.replace("-", " ").title())
+
+        return name

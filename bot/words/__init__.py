@@ -1,0 +1,63 @@
+"""The catalogue of words: one Fluent file a language beside this module, English the fallback.
+
+Fluent (projectfluent.org) because plurals and numbers differ by language and translators have editors for it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from fluent.runtime import FluentBundle, FluentResource
+
+FALLBACK = "en"
+
+
+class Words:
+    """The words of one language: ``words("button-right")``, ``words("run-web", url=...)``."""
+
+    def __init__(self, language: str, bundles: tuple[FluentBundle, ...]) -> None:
+        self.language = language
+        self._bundles = bundles
+
+    def __call__(self, key: str, **values: str | int | float) -> str:
+        """The text of ``key`` with ``values`` in it.
+
+        Raises:
+            KeyError: no catalogue has the key, or it wants a value that was not given.
+        """
+        for bundle in self._bundles:
+            if bundle.has_message(key) and (pattern := bundle.get_message(key).value) is not None:
+                text, errors = bundle.format_pattern(pattern, values)
+                if errors:
+                    raise KeyError(f"{key}: {errors[0]}")
+                return str(text)
+        raise KeyError(key)
+
+    def percent(self, part: float) -> str:
+        """A probability for people: never 0 % or 100 %, which nobody can know."""
+        return self("percent", part=min(0.99, max(0.01, part)))
+
+
+@cache
+def _bundle(language: str) -> FluentBundle:
+    # No isolation marks: names are cleaned when they are written, and the marks would break commands.
+    bundle = FluentBundle([language], use_isolating=False)
+    bundle.add_resource(FluentResource((files(__name__) / f"{language}.ftl").read_text(encoding="utf-8")))
+    return bundle
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The languages that have a catalogue."""
+    found = sorted(file.name[:-4] for file in files(__name__).iterdir() if file.name.endswith(".ftl"))
+    return (FALLBACK, *(language for language in found if language != FALLBACK))
+
+
+@cache
+def words(wanted: str = FALLBACK) -> Words:
+    """The words nearest to a language tag such as ``en-GB`` or ``zh-CN``."""
+    exact = [language for language in languages() if language.casefold() == wanted.casefold()]
+    same = [language for language in languages() if language.split("-")[0] == wanted.split("-")[0].casefold()]
+    language = (exact or same or [FALLBACK])[0]
+    return Words(language, tuple(_bundle(each) for each in dict.fromkeys((language, FALLBACK))))

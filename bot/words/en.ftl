@@ -1,0 +1,163 @@
+# Every word that a user reads. One file a language; a missing key falls back to this one.
+# $name and $second are names of characters, already made bold where the platform can.
+
+## The answer
+
+answer-sure = That is { $name }, { $percent } sure.
+answer-unsure-two = Could be { $name } ({ $percent }) or { $second } ({ $second_percent }).
+answer-unsure-one = Perhaps { $name } ({ $percent }), but do not count on it.
+answer-nobody = Nobody I know.
+answer-nobody-close = Nobody I know. { $name } would come closest ({ $percent }).
+answer-already = I have answered that picture already: { $link }
+answer-already-here = I have answered that picture already, just above.
+answer-picture = Picture { $number }:
+answer-more-pictures = { $count ->
+    [one] One more picture was not looked at, { $limit } a message is all I take.
+   *[other] { $count } more pictures were not looked at, { $limit } a message is all I take.
+}
+answer-no-picture = There is no picture in that message.
+percent = { NUMBER($part, style: "percent", maximumFractionDigits: 0) }
+
+## Buttons and forms
+
+button-right = Right
+button-wrong = Wrong
+button-someone-else = Someone else…
+button-nobody = Nobody on the list
+button-undo = Undo
+button-add = Add “{ $name }” as a new name
+button-search-again = Search again
+wrong-title = Who is it, then?
+wrong-who = Who is it, then? Nobody else sees this.
+search-title = Who is it?
+search-label = Name of the character
+search-placeholder = Iron Man, spidey, 钢铁侠…
+search-which = Whom do you mean by “{ $text }”?
+search-none = I know nobody called “{ $text }”.
+tally-agree = { $count ->
+    [one] One person agrees.
+   *[other] { $count } people agree.
+}
+tally-others = { $count ->
+    [one] One person says { $name }.
+   *[other] { $count } people say { $name }.
+}
+tally-nobody = { $count ->
+    [one] One person says it is nobody on the list.
+   *[other] { $count } people say it is nobody on the list.
+}
+
+## Thanks
+
+thanks-right = Thank you, noted: { $name } it is.
+thanks-corrected = Thank you, noted: { $name }.
+thanks-nobody = Thank you, noted: nobody on the list.
+thanks-changed = Changed: you say { $name } now.
+thanks-changed-nobody = Changed: you say nobody on the list now.
+thanks-again = You have said so already: { $name }.
+thanks-again-nobody = You have said so already: nobody on the list.
+thanks-proposed = Thank you, noted: { $name }. That name is new to me, a moderator will look at it.
+undone = Taken back.
+undone-to = Taken back; what you said before holds again: { $name }.
+undone-to-nobody = Taken back; what you said before holds again: nobody on the list.
+undo-nothing = There is nothing to take back.
+
+## What went wrong
+
+error-empty = That file is empty.
+error-not-a-picture = That is not a picture I can read: send a JPEG, PNG, WebP, GIF or AVIF.
+error-truncated = That picture breaks off in the middle: please send it again.
+error-damaged = That picture is damaged: I cannot read it.
+error-too-many-bytes = That file is too large: { $mebibytes } MB is all I take.
+error-too-many-pixels = That picture has too many pixels: { $megapixels } million is all I take.
+error-too-slow = That picture took too long to read, so I gave up on it.
+error-busy = Many pictures are waiting right now: please try again in { $seconds ->
+    [one] a second
+   *[other] { $seconds } seconds
+}.
+error-too-late = That took too long: please try again in a moment.
+error-worker-gone = I cannot look at pictures right now: please try again in a minute.
+error-trouble = Something went wrong on my side: please try again in a minute.
+error-link-refused = I do not fetch pictures from that address.
+error-link-gone = I could not get that picture: it is gone, or the address is wrong.
+error-link-slow = I could not get that picture in time: please try again.
+error-person-limit = That is a lot of pictures: please go on in { $seconds ->
+    [one] a second
+   *[other] { $seconds } seconds
+}.
+error-community-limit = This place asks about a lot of pictures: please go on in { $seconds ->
+    [one] a second
+   *[other] { $seconds } seconds
+}.
+error-prediction-gone = That picture is not here any more, so nothing was noted.
+error-not-yours = That answer belongs to another place, so nothing was noted.
+error-label-empty = Please write a name.
+error-label-too-long = That name is too long: 44 letters is all I take.
+error-label-control = That name has characters in it that cannot be shown.
+error-label-mention = A name cannot call people: leave out the @.
+error-label-markup = A name cannot hold links, slashes or brackets.
+error-label-no-letters = A name needs letters.
+error-proposals = You have added many new names today: please go on tomorrow.
+error-nothing-here = There is no answer of mine here that could be corrected.
+error-old-button = I do not know that button any more.
+error-ledger = I could not write that down, so please tell me again in a minute.
+
+## Discord
+
+discord-whois-name = whois
+discord-whois-about = Who is in this picture?
+discord-whois-picture = The picture to look at
+discord-whois-menu = Who is this?
+discord-correct-name = correct
+discord-correct-about = Say who is in the picture that I answered last in this channel
+discord-correct-who = Name of the character
+discord-help-name = help
+discord-help-about = What I do and how to ask
+discord-help = I say which Marvel film character is in a picture.
+    • Ask with </whois>, by a right click on a message → Apps → “Who is this?”, by mentioning me beside a picture, or in a direct message.
+    • Press Right or Wrong below an answer; Wrong lets you say who it is. Nobody is pinged, and you can change your mind.
+    I name fictional characters only, never private people.
+discord-watching-help = In watched channels I answer every picture by myself.
+
+## The page
+
+web-title = Who is that?
+web-lead = Drop a picture: I say which Marvel film character is in it.
+web-drop = Drop a picture here, paste one, or
+web-choose = choose a file
+web-privacy = Pictures are looked at on this computer and kept for { $hours } hours unless you say something about them.
+web-looking = Looking…
+web-your-picture = The picture you asked about
+web-runners-up = What else it could be
+web-search = Who is it?
+web-suggestions = Characters
+web-note = I name fictional characters only. I am not a face recogniser, and I am often wrong about pictures from outside the films.
+web-bundle = Answered by { $bundle } in { $milliseconds } ms.
+web-forbidden = That request came from another page, so it was refused.
+web-not-found = There is nothing at this address.
+web-one-picture = Please send one picture.
+web-offline = I cannot be reached: is the program still running?
+
+## The terminal
+
+run-worker = Model: { $bundle } ({ $backend }), ready in { $seconds } s
+run-preparing = Preparing the embedded model
+run-worker-elsewhere = Model: { $bundle } at { $url }
+run-web = Page: { $url }
+run-web-off = Page: off (web.enabled)
+run-discord-off = Discord: off, set DISCORD_TOKEN in .env
+run-discord-connecting = Discord: connecting
+run-discord-on = Discord: on as { $bot }, in { $servers ->
+    [one] one server
+   *[other] { $servers } servers
+}
+run-discord-watching = Discord: answering every picture in { $channels }
+run-discord-all = Discord: answering every picture in every channel it can read
+run-discord-asked = Discord: answering when asked (mention, direct message, /whois, “Who is this?”); no channel is watched (discord.auto_channels)
+run-discord-no-content = Discord: without the message-content intent, so only mentions, direct messages and commands are answered; watched channels need the intent (Developer Portal → Bot → Message Content Intent, and discord.message_content)
+run-discord-refused = Discord: off, the token was refused; make a new one in the Developer Portal (Bot → Reset Token) and set DISCORD_TOKEN in .env
+run-discord-failed = Discord: off, { $why }
+run-telegram-off = Telegram: off, it comes with a later version
+run-ready = Ready in { $seconds } s. Stop with Ctrl-C.
+run-stopping = Stopping: what is being answered is finished first.
+run-stopped = Stopped.
