@@ -1,0 +1,58 @@
+"""ONNX Runtime on the CPU: what serves where there is no GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime as ort  # type: ignore[import-untyped]
+
+from model.bundle import Bundle
+from model.errors import BundleDamaged
+from model.preprocess import Pixels
+
+if TYPE_CHECKING:
+    from model.classifier import Output
+
+INPUT, OUTPUTS = "pixel_values", ["logits", "embedding"]
+
+
+class OnnxClassifier:
+    """A bundle's ``model.onnx``, see `model.classifier.Classifier`."""
+
+    level = "exact"
+    backend = "onnx"
+
+    def __init__(self, bundle: Bundle, *, threads: int = 0) -> None:
+        """Check the file and load it.
+
+        Args:
+            threads: of one run; 0 leaves it to ONNX Runtime, which takes one for each physical core.
+
+        Raises:
+            BundleDamaged: it is not what the manifest describes, or has other inputs or outputs.
+        """
+        assert bundle.onnx is not None
+        bundle.verify(bundle.onnx)
+        self.info = bundle.info
+        self.preprocess = bundle.preprocess
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only; a user reads nothing of warnings about nodes
+        # threads that spin while they wait make the rest of the machine slow between pictures
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession(str(bundle.onnx), options, providers=["CPUExecutionProvider"])
+        inputs = [value.name for value in self._session.get_inputs()]
+        outputs = [value.name for value in self._session.get_outputs()]
+        if inputs != [INPUT] or sorted(outputs) != sorted(OUTPUTS):
+            raise BundleDamaged(
+                f"{bundle.onnx} takes {inputs} and gives {outputs}, not [{INPUT!r}] and {OUTPUTS}"
+            )
+
+    def __call__(self, pixels: Pixels) -> Output:
+        """Look at uint8 pixels ``[B, H, W, 3]``."""
+        from model.classifier import Output
+
+        logits, embedding = self._session.run(OUTPUTS, {INPUT: self.preprocess.normalise(pixels)})
+        return Output(np.asarray(logits, np.float32), np.asarray(embedding, np.float32))
