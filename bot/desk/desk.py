@@ -8,7 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
-from corrections.ledger import Address, Ledger, PredictionView, Seen, VoteReceipt
+from corrections.ledger import Ledger
+from corrections.types import Address, PredictionView, Seen, VoteReceipt
 
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names

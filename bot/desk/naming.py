@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from corrections.ledger import Address, Ledger
+from corrections.ledger import Ledger
+from corrections.types import Address
 
 
 class Names:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from corrections.ledger import Address
+from corrections.types import Address
 
 from model.types import Verdict
 

@@ -1,0 +1,1 @@
+"""Discord, by unmodified discord.py: events in, the desk's words out."""

@@ -1,0 +1,87 @@
+"""Discord's messages and interactions as asks, people and places."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+
+import aiohttp
+import discord
+from corrections.types import Address
+
+from bot.desk.types import Ask, Person
+from bot.errors import FetchError
+from bot.fetching import fetch_from_hosts
+
+PLATFORM = "discord"
+
+
+def person(user: discord.abc.User, language: str = "en") -> Person:
+    """Somebody on Discord."""
+    return Person(PLATFORM, str(user.id), language)
+
+
+def community(guild_id: int | None, user_id: int) -> str:
+    """A server, or somebody's direct messages."""
+    return str(guild_id) if guild_id else f"dm:{user_id}"
+
+
+def address_of(message: discord.Message | discord.PartialMessage, partner: int) -> Address:
+    """Where a message is; ``partner`` is the person on the other side of a direct message."""
+    guild = message.guild.id if message.guild else None
+    return Address(PLATFORM, community(guild, partner), str(message.channel.id), str(message.id))
+
+
+def place_of(interaction: discord.Interaction) -> Address:
+    """Where an interaction happened; its own id stands for the message."""
+    where = community(interaction.guild_id, interaction.user.id)
+    return Address(PLATFORM, where, str(interaction.channel_id), str(interaction.id))
+
+
+def language_of(where: discord.Message | discord.Interaction) -> str:
+    """The person's client says it in interactions; for messages the server's setting stands in."""
+    if isinstance(where, discord.Interaction):
+        return str(where.locale)
+    return str(where.guild.preferred_locale) if where.guild else "en"
+
+
+def looks_like_a_picture(attachment: discord.Attachment) -> bool:
+    """By what the sender's client says; the decoder decides."""
+    return (attachment.content_type or "").startswith("image/")
+
+
+class Pictures:
+    """Makes asks out of attachments, which are fetched from the allowed hosts only."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, hosts: Collection[str], max_bytes: int, per_message: int
+    ) -> None:
+        self._session = session
+        self._hosts = hosts
+        self._max_bytes = max_bytes
+        self._per_message = per_message
+
+    def ask(
+        self,
+        address: Address,
+        attachments: Sequence[discord.Attachment],
+        *,
+        poster: Person,
+        asker: Person,
+        direct: bool,
+    ) -> Ask:
+        """One ask about these attachments."""
+        taken = attachments[: self._per_message]
+        return Ask(
+            address=address,
+            poster=poster,
+            asker=asker,
+            pictures=tuple(partial(self._fetch, each) for each in taken),
+            direct=direct,
+            left_out=len(attachments) - len(taken),
+        )
+
+    async def _fetch(self, attachment: discord.Attachment) -> bytes:
+        if attachment.size > self._max_bytes:
+            raise FetchError("too-many-bytes", "by its announced size")
+        return await fetch_from_hosts(self._session, attachment.url, self._hosts, self._max_bytes)

@@ -1,0 +1,139 @@
+"""What happens when somebody presses a button or sends a form.
+
+Everything is told by the id that the button carries, so it works the same after a restart; discord.py's
+own dispatcher would want each view in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import discord
+from corrections.types import Address
+
+from bot.desk.desk import Desk
+from bot.desk.types import Person, Refused, TakenBack, Thanks
+from bot.discord_adapter import rendering
+from bot.discord_adapter.asking import language_of, person, place_of
+from bot.discord_adapter.voices import whisper
+from bot.ids import ButtonId
+from bot.wording import refusal, said
+from bot.words import Words, words
+
+log = logging.getLogger(__name__)
+
+Interaction = discord.Interaction[discord.Client]
+
+
+class Clicks:
+    """Turns clicks into desk calls, and their outcomes into messages that only the person sees."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._refreshing: dict[Address, bool] = {}  # True: it changed again meanwhile
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(self, interaction: Interaction) -> None:
+        """One component or form. Ids that we never made are answered, not obeyed."""
+        data: dict[str, Any] = dict(interaction.data or {})
+        button = ButtonId.parse(str(data.get("custom_id", "")))
+        language = language_of(interaction)
+        w = words(language)
+        if button is None:
+            await whisper(interaction, w("error-old-button"))
+            return
+        who, place = person(interaction.user, language), place_of(interaction)
+        match button.action:
+            case "wrong":
+                await self._open_choices(interaction, button, w)
+            case "search":
+                await interaction.response.send_modal(rendering.search_form(button.prediction_id, w))
+            case "name":
+                await self._search(interaction, button, who, place, w)
+            case _:
+                outcome = await self._note(button, who, place)
+                await _tell(interaction, outcome, button.prediction_id, w)
+                if not isinstance(outcome, Refused):
+                    self.refresh(interaction.client, outcome.prediction_id)
+
+    async def _note(self, button: ButtonId, who: Person, place: Address) -> Thanks | TakenBack | Refused:
+        match button.action:
+            case "right":
+                return await self._desk.confirm(who, place, button.prediction_id)
+            case "is":
+                return await self._desk.correct(who, place, button.prediction_id, button.slot)
+            case "new":
+                return await self._desk.propose(who, place, button.prediction_id, button.slot)
+            case _:
+                return await self._desk.undo(who, place, button.prediction_id)
+
+    async def _open_choices(self, interaction: Interaction, button: ButtonId, w: Words) -> None:
+        answer = await self._desk.recall(button.prediction_id, w.language)
+        if answer is None:
+            await whisper(interaction, w("error-prediction-gone"))
+        else:
+            await whisper(interaction, w("wrong-who"), rendering.choices(answer, w))
+
+    async def _search(
+        self, interaction: Interaction, button: ButtonId, who: Person, place: Address, w: Words
+    ) -> None:
+        text = _typed(interaction)
+        result = await self._desk.look_up(who, place, text)
+        if isinstance(result, Refused):
+            await whisper(interaction, refusal(result, w), edit=True)
+            return
+        await whisper(interaction, *rendering.which(button.prediction_id, result, w), edit=True)
+
+    def refresh(self, client: discord.Client, prediction_id: int) -> None:
+        """Bring the counts on the public reply's buttons up to date, in the background, each reply once."""
+        task = asyncio.create_task(self._refresh(client, prediction_id), name=f"refresh-{prediction_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, seconds: float) -> None:
+        """Let the refreshing end, at most that long."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    async def _refresh(self, client: discord.Client, prediction_id: int) -> None:
+        found = await self._desk.reply_of(prediction_id)
+        if found is None:
+            return
+        reply, predictions = found
+        if reply in self._refreshing:
+            self._refreshing[reply] = True
+            return
+        self._refreshing[reply] = True
+        message = client.get_partial_messageable(int(reply.channel)).get_partial_message(int(reply.message))
+        try:
+            while self._refreshing[reply]:
+                self._refreshing[reply] = False
+                answers = [await self._desk.recall(each, "en") for each in predictions]
+                view = rendering.buttons([each for each in answers if each], words())
+                await message.edit(view=view)
+        except discord.NotFound:
+            pass
+        except discord.HTTPException as error:
+            log.warning("the counts of a reply could not be brought up to date: %s", error)
+        finally:
+            del self._refreshing[reply]
+
+
+def _typed(interaction: Interaction) -> str:
+    """The text of a form's only field."""
+    data: dict[str, Any] = dict(interaction.data or {})
+    for row in data.get("components", []):
+        for field in (row.get("component"), *row.get("components", [])):
+            if field and field.get("custom_id") == "text":
+                return str(field.get("value", ""))
+    return ""
+
+
+async def _tell(
+    interaction: Interaction, outcome: Thanks | TakenBack | Refused, prediction_id: int, w: Words
+) -> None:
+    view = rendering.undo(prediction_id, w) if isinstance(outcome, Thanks) else None
+    edit = bool(interaction.message and interaction.message.flags.ephemeral)
+    await whisper(interaction, said(outcome, w, rendering.bold), view, edit=edit)

@@ -1,0 +1,155 @@
+"""The Discord client: which events lead to the desk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import discord
+from corrections.types import Address
+from discord import app_commands
+
+from bot.desk.desk import Desk
+from bot.discord_adapter.asking import Pictures, address_of, language_of, looks_like_a_picture, person
+from bot.discord_adapter.clicks import Clicks
+from bot.discord_adapter.commands import add_commands
+from bot.discord_adapter.voices import MessageVoice, delete
+from bot.settings import Discord
+from bot.words import words
+
+log = logging.getLogger(__name__)
+
+
+class WhosthatClient(discord.Client):
+    """Answers pictures in watched channels, in direct messages and when mentioned."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        pictures: Pictures,
+        settings: Discord,
+        *,
+        message_content: bool,
+        on_up: Callable[[WhosthatClient], None],
+    ) -> None:
+        intents = discord.Intents(
+            guilds=True, guild_messages=True, dm_messages=True, message_content=message_content
+        )
+        super().__init__(
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,  # deletions are told by id; keeping messages would only take memory
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+        )
+        self.watches_all = "all" in settings.auto_channels
+        self.watched = {int(channel) for channel in settings.auto_channels if channel != "all"}
+        self.closing = False
+        self._desk = desk
+        self._pictures = pictures
+        self._max_age = timedelta(minutes=settings.max_age_minutes)
+        self._on_up = on_up
+        self._tree = app_commands.CommandTree(self)
+        self.clicks = Clicks(desk)
+        add_commands(self._tree, desk, pictures, self.clicks)
+        self._tree.error(self._command_failed)
+
+    async def setup_hook(self) -> None:
+        """Register the commands."""
+        await self._tree.sync()
+
+    async def on_ready(self) -> None:
+        """Connected, for the first time or anew."""
+        self._on_up(self)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """A picture may have been posted."""
+        if self.closing or message.author.bot or message.webhook_id or self._is_old(message):
+            return
+        asked = message.guild is None or self._is_called(message)
+        if not asked and not self._is_watched(message.channel):
+            return
+        attachments = [each for each in message.attachments if asked or looks_like_a_picture(each)]
+        language = language_of(message)
+        if not attachments:
+            if asked and not message.attachments and not message.flags.forwarded:
+                await self._explain(message, language)
+            return
+        poster = person(message.author, language)
+        ask = self._pictures.ask(
+            address_of(message, message.author.id), attachments, poster=poster, asker=poster, direct=asked
+        )
+        await self._desk.answer(ask, MessageVoice(self, message, language))
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """A posted picture is gone: so are our reply and its bytes."""
+        await self._deleted(event.channel_id, event.guild_id, {event.message_id})
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Many at once."""
+        await self._deleted(event.channel_id, event.guild_id, event.message_ids)
+
+    async def on_interaction(self, interaction: discord.Interaction[discord.Client]) -> None:
+        """Buttons and forms; commands go through the tree."""
+        if interaction.type not in (
+            discord.InteractionType.component,
+            discord.InteractionType.modal_submit,
+        ):
+            return
+        try:
+            await self.clicks.handle(interaction)
+        except discord.NotFound:
+            log.info("an interaction came too late to be answered")
+        except Exception:
+            log.exception("a click was not handled")
+            await self._apologise(interaction)
+
+    async def _command_failed(
+        self, interaction: discord.Interaction[discord.Client], error: app_commands.AppCommandError
+    ) -> None:
+        log.error("a command failed", exc_info=error)
+        await self._apologise(interaction)
+
+    async def _apologise(self, interaction: discord.Interaction[discord.Client]) -> None:
+        text = words(language_of(interaction))("error-trouble")
+        try:
+            if interaction.response.is_done():
+                await interaction.followup.send(text, ephemeral=True)
+            else:
+                await interaction.response.send_message(text, ephemeral=True)
+        except discord.HTTPException as error:
+            log.info("nor could the apology be said: %s", error)
+
+    async def _deleted(self, channel_id: int, guild_id: int | None, message_ids: set[int]) -> None:
+        community = str(guild_id) if guild_id else f"dm:{self._partner(channel_id)}"
+        for message_id in message_ids:
+            gone = Address("discord", community, str(channel_id), str(message_id))
+            await delete(self, await self._desk.message_deleted(gone))
+
+    def _partner(self, channel_id: int) -> int:
+        channel = self.get_channel(channel_id)
+        recipient = channel.recipient if isinstance(channel, discord.DMChannel) else None
+        return recipient.id if recipient else 0
+
+    def _is_old(self, message: discord.Message) -> bool:
+        return datetime.now(UTC) - message.created_at > self._max_age
+
+    def _is_watched(self, channel: discord.abc.MessageableChannel) -> bool:
+        if self.watches_all:
+            return True
+        parent = channel.parent_id if isinstance(channel, discord.Thread) else 0
+        return channel.id in self.watched or parent in self.watched
+
+    def _is_called(self, message: discord.Message) -> bool:
+        """Mentioned by name; a reply to one of ours that only notifies does not count."""
+        assert self.user is not None, "logged in"
+        called = f"<@{self.user.id}>", f"<@!{self.user.id}>"
+        return any(each in message.content for each in called)
+
+    async def _explain(self, message: discord.Message, language: str) -> None:
+        w = words(language)
+        try:
+            await message.reply(w("answer-no-picture") + "\n" + w("discord-help"), mention_author=False)
+        except discord.HTTPException as error:
+            log.info("no permission to explain: %s", error)
