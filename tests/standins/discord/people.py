@@ -1,0 +1,175 @@
+"""Guilds, channels and the people in them, who do what people do in Discord."""
+
+# ruff: noqa: ASYNC109  every wait takes its deadline as an argument
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import discord
+from simcord.backend.models import Message, Overwrite
+from simcord.enums import OverwriteType
+
+from .cdn import Upload
+from .interactions import Interaction
+from .snapshots import MessageSnapshot, Modal, Response
+from .world import DISCORD_EPOCH_MS
+
+if TYPE_CHECKING:
+    from .server import DiscordStandin
+
+MessageLike = int | MessageSnapshot | Response | Interaction
+File = Upload | tuple[str, bytes]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A text channel or a direct message (then ``guild_id`` is None)."""
+
+    id: int
+    name: str
+    guild_id: int | None
+    _standin: DiscordStandin
+
+    def deny_bot(self, *permissions: str) -> None:
+        """Take permissions (discord.py's names) from the bot in this channel."""
+        denied = discord.Permissions(**dict.fromkeys(permissions, True)).value
+        world = self._standin.world
+        overwrite = Overwrite(target_id=world.bot_user.id, type=OverwriteType.MEMBER, allow=0, deny=denied)
+        world.get_channel(self.id).overwrites.append(overwrite)
+        world.announce_channel_update(self.id)
+
+
+@dataclass(frozen=True)
+class Guild:
+    """A Discord server that the bot is a member of."""
+
+    id: int
+    name: str
+    _standin: DiscordStandin
+
+    def text_channel(self, name: str) -> Channel:
+        made = self._standin.world.create_channel(self.id, name)
+        return Channel(made.id, name, self.id, self._standin)
+
+    def member(self, name: str, bot: bool = False, locale: str = "en-US") -> User:
+        user = self._standin.user(name, bot=bot, locale=locale)
+        self.join(user)
+        return user
+
+    def join(self, user: User) -> None:
+        """Let somebody from elsewhere be a member here too."""
+        self._standin.world.add_member(self.id, user.id, announce=True)
+
+
+@dataclass(frozen=True)
+class User:
+    """A person (or another bot)."""
+
+    id: int
+    name: str
+    bot: bool
+    _standin: DiscordStandin
+
+    @property
+    def mention(self) -> str:
+        return f"<@{self.id}>"
+
+    async def post(
+        self,
+        channel: Channel,
+        content: str = "",
+        files: Sequence[File] = (),
+        *,
+        reply_to: MessageLike | None = None,
+        mention_bot: bool = False,
+        timestamp: datetime | None = None,
+        message_id: int | None = None,
+        announce: bool = True,
+    ) -> int:
+        """Post a message and return its id.
+
+        ``timestamp`` or ``message_id`` makes it an older one; ``announce=False`` puts it into the
+        channel's history without an event, as if the bot had been away.
+        """
+        world = self._standin.world
+        if mention_bot:
+            content = f"<@{world.bot_user.id}> {content}".strip()
+        uploads = [f if isinstance(f, Upload) else Upload(*f) for f in files]
+        attachments = [world.cdn.store_upload(world.snowflake(), channel.id, u) for u in uploads]
+        reference = None
+        if reply_to is not None:
+            target = self._standin.resolve(reply_to)
+            reference = {"message_id": str(target.id), "channel_id": str(target.channel_id)}
+        message = world.prepare_message(
+            channel.id, self.id, content, attachments=attachments, reference=reference
+        )
+        if message_id is not None:
+            message.id = world.reserve_id(message_id)
+            moment = datetime.fromtimestamp(((message_id >> 22) + DISCORD_EPOCH_MS) / 1000, UTC)
+            message.timestamp = (timestamp or moment).isoformat()
+        elif timestamp is not None:
+            message.id = world.id_at(timestamp)
+            message.timestamp = timestamp.isoformat()
+        return world.commit_message(message, broadcast=announce).id
+
+    async def edit(self, message: MessageLike, content: str) -> None:
+        stored = self._own(message)
+        self._standin.world.edit_message(stored.channel_id, stored.id, {"content": content})
+
+    async def delete(self, message: MessageLike) -> None:
+        """Delete any message one can see (own, or as a moderator)."""
+        stored = self._standin.resolve(message)
+        self._standin.world.delete_message(stored.channel_id, stored.id)
+
+    async def react(self, message: MessageLike, emoji: str) -> None:
+        stored = self._standin.resolve(message)
+        self._standin.world.add_reaction(stored.channel_id, stored.id, emoji, self.id)
+
+    async def click(self, message: MessageLike, custom_id_or_label: str) -> Interaction:
+        return self._standin.desk.click(self, self._standin.resolve(message), custom_id_or_label)
+
+    async def select(self, message: MessageLike, custom_id: str, values: Sequence[str] | str) -> Interaction:
+        chosen = [values] if isinstance(values, str) else list(values)
+        return self._standin.desk.select(self, self._standin.resolve(message), custom_id, chosen)
+
+    async def submit_modal(self, modal: Modal | Response, values: dict[str, str]) -> Interaction:
+        shown = modal.modal if isinstance(modal, Response) else modal
+        assert shown is not None, "that answer was not a modal"
+        return self._standin.desk.submit(self, shown, values)
+
+    async def slash(
+        self, channel: Channel, command: str, options: dict[str, Any] | None = None, *, timeout: float = 5.0
+    ) -> Interaction:
+        """Call ``/command`` ("name" or "name sub"); waits for it to be registered."""
+        await self._standin.wait_command(command.split()[0], channel, timeout=timeout)
+        return self._standin.desk.slash(self, channel, command, options or {})
+
+    async def autocomplete(
+        self,
+        channel: Channel,
+        command: str,
+        option: str,
+        text: str,
+        others: dict[str, Any] | None = None,
+        *,
+        timeout: float = 5.0,
+    ) -> Interaction:
+        """Type ``text`` into an option; the choices are in the interaction's response."""
+        await self._standin.wait_command(command.split()[0], channel, timeout=timeout)
+        return self._standin.desk.autocomplete(self, channel, command, option, text, others or {})
+
+    async def message_command(
+        self, channel: Channel, command: str, message: MessageLike, *, timeout: float = 5.0
+    ) -> Interaction:
+        """Choose a message command from the menu of a message."""
+        await self._standin.wait_command(command, channel, type_=3, timeout=timeout)
+        return self._standin.desk.message_command(self, channel, command, self._standin.resolve(message))
+
+    def _own(self, message: MessageLike) -> Message:
+        stored = self._standin.resolve(message)
+        assert stored.author_id == self.id, f"{self.name} did not write that message"
+        return stored

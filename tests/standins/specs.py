@@ -1,0 +1,133 @@
+"""Checks requests and payloads against Discord's own OpenAPI description, where it is at hand.
+
+The folder comes from the environment variable ``WHOSTHAT_SPECS``; without it there is no check.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+ROOT = "urn:discord"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where the description and the real Discord differ: patterns of path and message, and why."""
+
+    path: str
+    message: str
+    reason: str
+
+
+DIFFERENCES = (
+    Difference(
+        r"message_reference\.(message_id|channel_id|guild_id)$",
+        r"is not of type 'string'",
+        "discord.py sends the ids of a reference as JSON integers; Discord takes both",
+    ),
+    Difference(
+        r"",
+        r"is valid under each of",
+        "the unions are told apart by their type; written as oneOf, several branches fit the same value",
+    ),
+)
+
+
+class DiscordSpec:
+    """The OpenAPI document, with one validator for each request and response that was asked for."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        resource = Resource.from_contents(document, default_specification=DRAFT202012)
+        self._registry: Registry[Any] = Registry().with_resource(ROOT, resource)
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    @classmethod
+    def at_hand(cls) -> DiscordSpec | None:
+        """The description from ``WHOSTHAT_SPECS``, read once a process; None where it is not set."""
+        folder = os.environ.get("WHOSTHAT_SPECS", "")
+        return _load(folder) if folder else None
+
+    def knows(self, method: str, route: str) -> bool:
+        return method.lower() in self._document["paths"].get(route, {})
+
+    def request(self, method: str, route: str, body: Any) -> list[str]:
+        """What is wrong with a request's JSON body; empty when nothing is."""
+        operation = self._document["paths"].get(route, {}).get(method.lower())
+        if operation is None:
+            return [f"{method} {route}: no such operation"]
+        declared = operation.get("requestBody")
+        if declared is None:
+            return [] if body in (None, {}) else [f"{method} {route}: takes no body"]
+        if body is None and not declared.get("required"):
+            return []
+        pointer = _pointer(
+            "paths", route, method.lower(), "requestBody", "content", "application/json", "schema"
+        )
+        return [f"{method} {route} request: {p}" for p in self._problems(pointer, body)]
+
+    def response(self, method: str, route: str, status: int, body: Any) -> list[str]:
+        """What is wrong with an answer's JSON body."""
+        operation = self._document["paths"].get(route, {}).get(method.lower(), {})
+        answers = operation.get("responses", {})
+        if str(status) not in answers:
+            known = "4XX" in answers and 400 <= status < 500
+            return [] if known else [f"{method} {route}: {status} is not among its answers {sorted(answers)}"]
+        if "content" not in answers[str(status)]:
+            return []
+        pointer = _pointer(
+            "paths", route, method.lower(), "responses", str(status), "content", "application/json", "schema"
+        )
+        return [f"{method} {route} {status}: {p}" for p in self._problems(pointer, body)]
+
+    def schema(self, name: str, value: Any, where: str = "") -> list[str]:
+        """What is wrong with a value by one of the named schemas."""
+        pointer = _pointer("components", "schemas", name)
+        return [f"{where or name}: {p}" for p in self._problems(pointer, value)]
+
+    def _problems(self, pointer: str, value: Any) -> list[str]:
+        validator = self._validators.get(pointer)
+        if validator is None:
+            schema = {"$ref": f"{ROOT}#{pointer}"}
+            validator = self._validators[pointer] = Draft202012Validator(schema, registry=self._registry)
+        return _flatten(validator.iter_errors(value))
+
+
+def _flatten(errors: Iterable[ValidationError]) -> list[str]:
+    """Errors as lines; of a union only the branch that fits best counts, and none if a branch is excused."""
+    found: list[str] = []
+    for error in errors:
+        branches: dict[Any, list[ValidationError]] = {}
+        for inner in error.context or ():
+            branches.setdefault(inner.schema_path[0], []).append(inner)
+        if branches:
+            lines = [_flatten(inner) for inner in branches.values()]
+            found += min(lines, key=lambda one: (len(one), "'null'" in "".join(one)))
+            continue
+        path, message = error.json_path, error.message
+        if not any(re.search(e.path, path) and re.search(e.message, message) for e in DIFFERENCES):
+            found.append(f"{path}: {message[:300]}")
+    return found
+
+
+def _pointer(*parts: str) -> str:
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join("/" + quote(part, safe="~@") for part in escaped)
+
+
+@cache
+def _load(folder: str) -> DiscordSpec:
+    return DiscordSpec(json.loads((Path(folder) / "discord-openapi.json").read_text(encoding="utf-8")))
