@@ -1,0 +1,167 @@
+"""Asks a worker: `WorkerClient` is a `model.types.Eyes` over HTTP, on a unix socket or TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from model.errors import DeadlinePassed, WorkerGone
+from model.types import BundleInfo, Sight
+from model.worker import protocol
+from model.worker.options import unix_path
+
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+_LOADING = 600.0  # seconds; a swap may have to download and build the bundle first
+
+
+class WorkerClient:
+    """Asks the worker at one address, over as many connections as it takes.
+
+    A worker that does not listen is waited for until the deadline: it may be starting again. When the
+    connection dies with a request in flight, that request is tried once more and no oftener, because it
+    may be what the worker died of. What the worker refuses is refused at once.
+    """
+
+    def __init__(self, address: str, *, deadline: float = 30.0) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            address: ``http://host:port``, ``unix:/path``, or the bare path of a unix socket.
+            deadline: seconds that a request may take which names none.
+        """
+        if address.startswith("/"):
+            address = f"unix:{address}"
+        self.address = address
+        self.deadline = deadline
+        self._path = unix_path(address)
+        self._base = "http://worker" if self._path else address.rstrip("/").replace("tcp://", "http://", 1)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def look(
+        self, picture: bytes, *, fairness_key: str = "", keep: bool = False, deadline: float | None = None
+    ) -> Sight:
+        """Look at one encoded picture, see `model.types.Eyes`.
+
+        Raises:
+            PictureError, WorkerBusy, DeadlinePassed, WorkerGone, WorkerError: see `model.errors`.
+        """
+        headers = {
+            protocol.REQUEST_ID: uuid.uuid4().hex,
+            protocol.FAIRNESS_KEY: _header_safe(fairness_key),
+            "Content-Type": "application/octet-stream",
+        }
+        if keep:
+            headers[protocol.KEEP] = "1"
+        reply = await self._ask("POST", "/v1/identify", picture, headers, deadline or self.deadline)
+        try:
+            return protocol.sight_from_json(reply)
+        except (KeyError, TypeError, ValueError) as error:
+            raise WorkerGone("what answers at the worker's address speaks another protocol") from error
+
+    async def ready(self) -> bool:
+        """Whether the worker can answer right now; never raises, never waits long."""
+        try:
+            async with self._connection().get(
+                f"{self._base}/readyz", timeout=aiohttp.ClientTimeout(total=2)
+            ) as reply:
+                return reply.status == 200
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+
+    async def status(self) -> Mapping[str, Any]:
+        """Bundle, level, backend and counters, as ``GET /readyz`` tells them."""
+        return await self._ask("GET", "/readyz", None, {}, self.deadline)
+
+    async def bundle(self) -> BundleInfo:
+        """What the worker looks with."""
+        return protocol.info_from_json(await self._ask("GET", "/v1/bundle", None, {}, self.deadline))
+
+    async def swap(self, use: str) -> BundleInfo:
+        """Have it look with another bundle.
+
+        Raises:
+            BundleError: it cannot be loaded; the old one stays.
+        """
+        body = json.dumps({"use": use}).encode()
+        headers = {"Content-Type": "application/json"}
+        return protocol.info_from_json(await self._ask("POST", "/v1/bundle", body, headers, _LOADING))
+
+    async def _ask(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
+    ) -> Mapping[str, Any]:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        pause = _FIRST_PAUSE
+        died = False
+        while True:
+            left = end - loop.time()
+            try:
+                # the worker's own deadline comes first, so that it is the one that says so
+                return await self._once(method, path, body, headers, max(left, 0.001))
+            except TimeoutError:
+                raise DeadlinePassed(f"the worker did not answer within {seconds:g} s") from None
+            except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionRefusedError) as error:
+                gone = WorkerGone("no worker listens at its address")
+                gone.__cause__ = error
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
+                if died:
+                    raise WorkerGone("the worker died twice with this picture") from error
+                died = True
+                continue
+            if loop.time() + pause >= end:
+                raise gone
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _once(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
+    ) -> Mapping[str, Any]:
+        headers = headers | {protocol.DEADLINE: str(int(seconds * 1000))}
+        timeout = aiohttp.ClientTimeout(total=seconds + 0.5, ceil_threshold=1e9)
+        async with self._connection().request(
+            method, self._base + path, data=body, headers=headers, timeout=timeout
+        ) as reply:
+            text = await reply.read()
+            try:
+                content = json.loads(text)
+            except ValueError:
+                content = None
+            if not isinstance(content, dict):
+                raise WorkerGone(f"what answers at the worker's address is no worker (HTTP {reply.status})")
+            if reply.status != 200:
+                raise protocol.error_from_http(reply.status, content)
+            return content
+
+    def _connection(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            connector: aiohttp.BaseConnector = (
+                aiohttp.UnixConnector(self._path, limit=0) if self._path else aiohttp.TCPConnector(limit=0)
+            )
+            self._session = aiohttp.ClientSession(connector=connector)
+        return self._session
+
+
+def _header_safe(key: str) -> str:
+    """A fairness key as a header takes it, whatever characters a platform puts into names."""
+    return key.encode("ascii", "backslashreplace").decode("ascii").replace("\r", "").replace("\n", "")[:256]

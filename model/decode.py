@@ -1,0 +1,243 @@
+"""Bytes of strangers to pixels: the one place where a posted picture is parsed. Runs in a child process.
+
+Pillow with an allow-list of formats reads the header; the size is checked before a pixel is decoded. Of an
+animation only the first frame is looked at. The picture is turned upright as its EXIF says, put on white
+where it is transparent, and brought to 8-bit RGB. Colour profiles are ignored: parsing them is one more
+thing to attack, and the shift they would correct does not matter for saying who somebody is. What is
+stored is encoded anew, so no metadata survives.
+
+Everything that goes wrong is a `model.errors.PictureError` with one of its reasons.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from model.errors import PictureError
+from model.near import SIDE, near_key
+from model.preprocess import Pixels, Preprocess, to_pixels
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+"""The allow-list, by Pillow's names; AVIF is there where Pillow was built with it."""
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """At most ``bytes`` encoded and ``pixels`` decoded; ``stored_side`` is the longest that is stored."""
+
+    bytes: int = 20 * 2**20
+    pixels: int = 64_000_000
+    stored_side: int = 1024
+    stored_quality: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One picture, read.
+
+    ``pixels`` is what the model looks at, uint8 [H, W, 3]; ``width`` and ``height`` are those of the whole
+    picture, upright; ``stored`` is a WebP without metadata, when asked for; ``format`` is what the bytes
+    were: "jpeg", "png", "webp", "gif" or "avif".
+    """
+
+    pixels: Pixels
+    near_key: str
+    width: int
+    height: int
+    stored: bytes | None
+    format: str
+
+
+def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
+    """Read one encoded picture.
+
+    Raises:
+        PictureError: with one of its reasons but *too-slow*, which is for whoever waits to say.
+    """
+    if not data:
+        raise PictureError("empty", "there are no bytes in this picture")
+    if len(data) > limits.bytes:
+        raise PictureError(
+            "too-many-bytes", f"the picture has {len(data):,} bytes, at most {limits.bytes:,} are read"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is checked here anyway
+            return _decode(data, limits, how, keep)
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError("too-many-pixels", "the picture has far too many pixels") from error
+    except MemoryError as error:
+        raise PictureError(
+            "too-many-pixels", "the picture takes more memory than there is for one"
+        ) from error
+    except Exception as error:  # a parser that is fed nonsense may raise anything
+        if isinstance(error, UnidentifiedImageError) and _container(data) is None:
+            raise PictureError("not-a-picture", "these bytes are no JPEG, PNG, WebP, GIF or AVIF") from error
+        if _breaks_off(data) or "truncated" in str(error).lower():
+            raise PictureError("truncated", "the picture breaks off before its end") from error
+        raise PictureError("damaged", f"the picture does not decode: {_first_line(error)}") from error
+
+
+def to_luma(image: Image.Image) -> NDArray[np.uint8]:
+    """The grey array that `model.near.near_key` takes, of an upright picture without transparency."""
+    return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=3.0))
+
+
+def _decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
+    _check_size(*_webp_size(data), limits)  # libwebp allocates the canvas when it is opened
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        _check_size(*opened.size, limits)
+        width, height = opened.size
+        # what is needed: twice what the model looks at, and what is stored; the same with and without
+        # ``keep``, so that one picture always gives the same numbers
+        enough = max(
+            2 * max(how.height, how.width, how.shortest) / max(1, min(opened.size)),
+            limits.stored_side / max(opened.size),
+        )
+        if opened.format in ("JPEG", "MPO") and enough < 1:
+            opened.draft(None, (math.ceil(width * enough), math.ceil(height * enough)))
+        orientation = _orientation(opened)
+        opened.load()
+        image = _shrunk(_plain(opened), math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1)))
+        kind = "jpeg" if opened.format == "MPO" else str(opened.format).lower()
+    if orientation in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[orientation])
+        if orientation >= 5:
+            width, height = height, width
+    return Decoded(
+        pixels=np.ascontiguousarray(to_pixels(image, how)),
+        near_key=near_key(to_luma(image)),
+        width=width,
+        height=height,
+        stored=_encoded(image, limits) if keep else None,
+        format=kind,
+    )
+
+
+def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
+    if width * height > limits.pixels:
+        raise PictureError(
+            "too-many-pixels",
+            f"the picture has {width:,} x {height:,} pixels, at most {limits.pixels:,} are read",
+        )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # broken EXIF says nothing
+        return 1
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """8-bit RGB on white."""
+    if image.mode.startswith("I"):  # 16 bits of grey, in one of several modes
+        grey = np.clip(np.asarray(image, dtype=np.int64), 0, 0xFFFF) >> 8
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(layers, mask=layers.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def _shrunk(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Averaged by a whole factor, such that at least ``width`` x ``height`` pixels are left."""
+    factor = min(image.width // width, image.height // height)
+    return image.reduce(factor) if factor >= 2 else image
+
+
+def _encoded(image: Image.Image, limits: DecodeLimits) -> bytes:
+    longest = max(image.size)
+    if longest > limits.stored_side:
+        scale = limits.stored_side / longest
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    bare = Image.frombytes("RGB", image.size, image.tobytes())  # nothing but pixels goes on
+    encoded = io.BytesIO()
+    bare.save(encoded, "WEBP", quality=limits.stored_quality, method=4)
+    return encoded.getvalue()
+
+
+def _container(data: bytes) -> str | None:
+    """Which format the first bytes claim, whatever follows."""
+    if data.startswith(b"\xff\xd8"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return "GIF"
+    if data.startswith(b"RIFF") and (len(data) < 12 or data[8:12] == b"WEBP"):
+        return "WEBP"
+    if data[4:12] in (b"ftypavif", b"ftypavis"):
+        return "AVIF"
+    return None
+
+
+def _breaks_off(data: bytes) -> bool:
+    """Whether the end that the format wants is missing."""
+    match _container(data):
+        case "JPEG":
+            return b"\xff\xd9" not in data[-65536:]  # phones append things after the end
+        case "PNG":
+            return b"IEND" not in data[-65536:]
+        case "GIF":
+            return not data.rstrip(b"\0").endswith(b";")
+        case "WEBP":
+            return len(data) < 12 or len(data) < 8 + int.from_bytes(data[4:8], "little")
+        case "AVIF":
+            return _boxes_break_off(data)
+    return False
+
+
+def _boxes_break_off(data: bytes) -> bool:
+    """Whether an ISO base media file (ISO/IEC 14496-12, section 4.2) ends inside a box."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size == 0:  # the last box, up to the end
+            return False
+        at += max(size, 8)
+    return at != len(data)
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a WebP file's first chunk claims (RFC 9649, section 2); (0, 0) for all others."""
+    if _container(data) != "WEBP" or len(data) < 30:
+        return 0, 0
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if chunk == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width, height = struct.unpack("<HH", data[26:30])
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

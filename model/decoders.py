@@ -1,0 +1,167 @@
+"""Child processes that decode pictures, so that a poisonous one takes none but itself down.
+
+``pebble.ProcessPool`` keeps them, ends one that takes too long and starts another. Each child has a cap on
+its memory, a low priority, no ear for Ctrl-C, and dies with its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+from concurrent.futures import TimeoutError as PebbleTimeout
+from dataclasses import dataclass, field
+from multiprocessing.context import BaseContext
+from types import TracebackType
+from typing import Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from model.decode import Decoded, DecodeLimits, decode
+from model.errors import PictureError, WorkerGone
+from model.preprocess import Preprocess
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderOptions:
+    """``children`` (0: as many as pay here), ``seconds`` a picture, ``memory`` in bytes of address space."""
+
+    children: int = 0
+    seconds: float = 10.0
+    memory: int = 3 * 2**30
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+
+    @property
+    def count(self) -> int:
+        """At least two, so that others are still served while one picture takes its time."""
+        return self.children or max(2, min(4, (os.cpu_count() or 2) // 2))
+
+
+class Decoders:
+    """A pool of decoding children: ``async with Decoders(options) as decoders``."""
+
+    def __init__(self, options: DecoderOptions) -> None:
+        self.options = options
+        self._pool: ProcessPool | None = None
+
+    async def __aenter__(self) -> Self:
+        self._pool = self._started()
+        await self._warm()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the children; what they were doing is lost."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(_ended, pool)
+
+    async def decode(self, data: bytes, how: Preprocess, *, keep: bool = False) -> Decoded:
+        """Decode one picture in a child.
+
+        Raises:
+            PictureError: it is not read; also *damaged* when it killed the child, *too-slow* out of time.
+            WorkerGone: no child can be started.
+        """
+        for _ in range(2):  # a pool can break for reasons that are none of this picture's
+            pool = self._working()
+            future = pool.schedule(
+                decode, args=(data, self.options.limits, how, keep), timeout=self.options.seconds
+            )
+            try:
+                return await asyncio.wrap_future(future)
+            except PictureError as error:
+                raise PictureError(error.reason, str(error)) from None
+            except PebbleTimeout:
+                raise PictureError(
+                    "too-slow", f"the picture was not decoded within {self.options.seconds:g} s"
+                ) from None
+            except ProcessExpired as error:
+                log.warning("a picture killed its decoder (exit code %s)", error.exitcode)
+                raise PictureError("damaged", "the picture crashed its decoder") from None
+            except MemoryError:
+                raise PictureError(
+                    "too-many-pixels", "the picture takes more memory than there is for one"
+                ) from None
+            except RuntimeError as error:  # BrokenProcessPool is one
+                log.warning("the decoders are started again: %s", error)
+                self._broken(pool)
+        raise WorkerGone("the processes that decode pictures do not stay alive")
+
+    def pids(self) -> list[int]:
+        """The children's process ids."""
+        return list(self._working()._pool_manager.worker_manager.workers)
+
+    def _started(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self.options.count,
+            initializer=_prepare_child,
+            initargs=(os.getpid(), self.options.memory),
+            context=_context(),
+        )
+
+    def _working(self) -> ProcessPool:
+        if self._pool is None:
+            raise WorkerGone("the decoders were closed")
+        if not self._pool.active:
+            self._broken(self._pool)
+        return self._pool
+
+    def _broken(self, pool: ProcessPool) -> None:
+        """Replace a pool that broke, once."""
+        if self._pool is pool:
+            self._pool = self._started()
+            asyncio.get_running_loop().run_in_executor(None, _ended, pool)
+
+    async def _warm(self) -> None:
+        """Wait until every child has started, so that the first picture does not."""
+        pool = self._working()
+        futures = [pool.schedule(os.getpid, timeout=60) for _ in range(self.options.count)]
+        try:
+            await asyncio.gather(*map(asyncio.wrap_future, futures))
+        except (ProcessExpired, PebbleTimeout, RuntimeError) as error:
+            raise WorkerGone(f"the processes that decode pictures do not start: {error}") from error
+
+
+def _ended(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
+
+
+def _context() -> BaseContext:
+    """Never fork: the parent has threads. A fork server starts a replacement in milliseconds."""
+    if sys.platform == "linux":
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["model.decode"])
+        return context
+    return multiprocessing.get_context("spawn")
+
+
+def _prepare_child(ancestor: int, memory: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # no Python handler runs inside a decoder written in C
+    if sys.platform == "linux":
+        # the fork server is the parent here, and it ends when the ancestor's pipe to it closes
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == 1:
+            os._exit(1)
+    if hasattr(os, "nice"):
+        os.nice(5)
+    try:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
+    except (ImportError, ValueError, OSError):  # Windows has none, macOS refuses it
+        pass

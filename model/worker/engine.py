@@ -1,0 +1,273 @@
+"""The middle of the worker: takes jobs from the fair queue, decodes, looks, remembers, and swaps bundles."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from model.answering import answer
+from model.classifier import Classifier, Progress, load_classifier
+from model.decode import Decoded, DecodeLimits
+from model.decoders import DecoderOptions, Decoders
+from model.errors import ModelError, PictureError, WorkerError
+from model.preprocess import Floats, Pixels
+from model.types import BundleInfo, Sight
+from model.worker.cache import Cache, Known
+from model.worker.options import WorkerOptions
+from model.worker.queue import Admission, FairQueue
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One picture that somebody waits for. ``reply`` is done early when nobody waits any more."""
+
+    picture: bytes
+    sha256: str
+    key: str
+    keep: bool
+    reply: asyncio.Future[Sight]
+    began: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    pixels: Pixels
+    wanted: Callable[[], bool]
+    output: asyncio.Future[tuple[Floats, Floats]]
+
+
+class Seat:
+    """A loaded classifier, the one thread that may call it, and the pictures that wait for it."""
+
+    def __init__(self, classifier: Classifier, counters: Counter[str]) -> None:
+        self.classifier = classifier
+        self._counters = counters
+        self._batch = max(1, int(getattr(classifier, "batch", 1)))  # more than one only where it pays
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
+        self._waiting: asyncio.Queue[_Pending] = asyncio.Queue()
+        self._users = 0
+        self._left = asyncio.Event()
+        self._left.set()
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def info(self) -> BundleInfo:
+        """Of the bundle in this seat."""
+        return self.classifier.info
+
+    def __enter__(self) -> Seat:
+        self._users += 1
+        self._left.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._users -= 1
+        if not self._users:
+            self._left.set()
+
+    async def look(self, pixels: Pixels, wanted: Callable[[], bool]) -> tuple[Floats, Floats]:
+        """Logits [C] and embedding [D] of pixels [H, W, 3]; cancelled when it is no longer wanted."""
+        pending = _Pending(pixels, wanted, asyncio.get_running_loop().create_future())
+        self._waiting.put_nowait(pending)
+        return await pending.output
+
+    async def close(self) -> None:
+        """When the last one has what it came for."""
+        await self._left.wait()
+        self._task.cancel()
+        self._thread.shutdown(wait=False)
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < self._batch and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            for pending in batch:
+                if not pending.wanted():
+                    self._counters["dropped"] += 1
+                    pending.output.cancel()
+            batch = [pending for pending in batch if not pending.output.done()]
+            if batch and not await self._together(batch) and len(batch) > 1:
+                for pending in batch:  # one of them is poison: the others shall not suffer
+                    await self._together([pending])
+
+    async def _together(self, batch: list[_Pending]) -> bool:
+        pixels = np.stack([pending.pixels for pending in batch])
+        try:
+            output = await asyncio.get_running_loop().run_in_executor(self._thread, self.classifier, pixels)
+        except Exception as error:
+            log.exception("the classifier failed")
+            if len(batch) == 1:
+                _fail(batch[0].output, WorkerError(f"the model failed on this picture: {error}"))
+            return False
+        self._counters["batches"] += 1
+        for row, pending in enumerate(batch):
+            if not pending.output.done():
+                pending.output.set_result((output.logits[row].copy(), output.embedding[row].copy()))
+        return True
+
+
+class Engine:
+    """Looks at pictures: ``await engine.look(...)`` from any number of requests at a time."""
+
+    def __init__(self, options: WorkerOptions) -> None:
+        self.options = options
+        self.admission = Admission(options.queue, options.key_bound, options.queue_bytes)
+        self.cache = Cache(options.cache_entries, options.cache_bytes)
+        self.counters: Counter[str] = Counter()
+        self.decoders = Decoders(
+            DecoderOptions(
+                children=options.decoders,
+                seconds=options.decode_seconds,
+                limits=DecodeLimits(bytes=options.max_bytes, pixels=options.max_pixels),
+            )
+        )
+        self._queue: FairQueue[Job] = FairQueue()
+        self._seat: Seat | None = None
+        self._seated = asyncio.Event()
+        self._swapping = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.loading = 0  # loads that run in a thread, which nothing can stop
+
+    @property
+    def seat(self) -> Seat | None:
+        """The bundle that is asked now; None while the first one warms up."""
+        return self._seat
+
+    async def start(self) -> None:
+        """Start the decoders. Jobs wait until a bundle is loaded."""
+        await self.decoders.__aenter__()
+        for _ in range(self.decoders.options.count + 1):  # one decodes ahead while the classifier is busy
+            self._keep(asyncio.create_task(self._lane()))
+
+    async def close(self) -> None:
+        """End everything; jobs that still wait are answered with an error."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.decoders.close()
+
+    async def load(self, use: str, progress: Progress | None = None) -> BundleInfo:
+        """Load a bundle beside the one that is asked now, then put it in its place.
+
+        Raises:
+            BundleError: it cannot be loaded; the old one stays.
+        """
+        async with self._swapping:
+            self.loading += 1
+            try:
+                classifier = await asyncio.to_thread(
+                    load_classifier,
+                    use,
+                    backend=self.options.backend,
+                    models_dir=Path(self.options.models_dir),
+                    threads=self.options.threads,
+                    progress=progress,
+                )
+            finally:
+                self.loading -= 1
+            old, self._seat = self._seat, Seat(classifier, self.counters)
+            self._seated.set()
+            if old is not None:
+                self._keep(asyncio.create_task(old.close()))
+            log.info("looking with %s, %s, %s", classifier.info.id, classifier.level, classifier.backend)
+            return classifier.info
+
+    async def look(self, picture: bytes, sha256: str, key: str, keep: bool) -> Sight:
+        """Wait for the answer to one picture; cancel it when nobody waits any more.
+
+        Raises:
+            ModelError: PictureError, or WorkerError for a fault of ours.
+        """
+        if not picture:
+            raise PictureError("empty", "there are no bytes in this picture")
+        job = Job(picture, sha256, key, keep, asyncio.get_running_loop().create_future())
+        if self._seat is not None and not keep:
+            known = self._known(self._seat, sha256)
+            if known is not None:  # no need to stand in line
+                return self._sight(job, self._seat, known, None, cached=True)
+        self._queue.put(key, job)
+        try:
+            return await job.reply
+        finally:
+            if job.reply.cancelled():
+                self._queue.discard(key, job)
+
+    async def _lane(self) -> None:
+        await self._seated.wait()
+        while True:
+            job = await self._queue.get()
+            began = time.perf_counter()
+            try:
+                if not job.reply.done():
+                    sight = await self._answered(job)
+                    if not job.reply.done():
+                        job.reply.set_result(sight)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    _fail(job.reply, WorkerError("the worker stops"))
+                    raise
+            except ModelError as error:
+                _fail(job.reply, error)
+            except Exception as error:  # whatever it is, the next picture is answered
+                log.exception("a picture could not be looked at")
+                _fail(job.reply, WorkerError(f"the worker has a fault: {type(error).__name__}"))
+            self.admission.took((time.perf_counter() - began) / (self.decoders.options.count + 1))
+
+    async def _answered(self, job: Job) -> Sight:
+        assert self._seat is not None
+        with self._seat as seat:
+            known = self._known(seat, job.sha256) if job.keep else None  # else `look` has asked
+            cached = known is not None
+            decoded: Decoded | None = None
+            if known is None or job.keep:
+                decoded = await self.decoders.decode(job.picture, seat.classifier.preprocess, keep=job.keep)
+                self.counters["decoded"] += 1
+            if known is None:
+                assert decoded is not None
+                logits, embedding = await seat.look(decoded.pixels, lambda: not job.reply.done())
+                known = Known(logits, embedding, decoded.near_key, decoded.width, decoded.height)
+                self.cache.put((job.sha256, seat.info.id, seat.classifier.level), known)
+            return self._sight(job, seat, known, decoded, cached=cached)
+
+    def _known(self, seat: Seat, sha256: str) -> Known | None:
+        return self.cache.get((sha256, seat.info.id, seat.classifier.level))
+
+    def _sight(self, job: Job, seat: Seat, known: Known, decoded: Decoded | None, *, cached: bool) -> Sight:
+        self.counters["answered"] += 1
+        stored = decoded.stored if decoded is not None else None
+        return Sight(
+            answer=answer(known.logits.tolist(), seat.info),
+            logits=tuple(known.logits.tolist()),
+            embedding=tuple(known.embedding.tolist()),
+            near_key=known.near_key,
+            sha256=job.sha256,
+            width=known.width,
+            height=known.height,
+            bundle=seat.info.id,
+            level=seat.classifier.level,
+            milliseconds=(time.perf_counter() - job.began) * 1000,
+            cached=cached,
+            stored=stored,
+            stored_format="webp" if stored is not None else "",
+        )
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _fail(future: asyncio.Future[Sight] | asyncio.Future[tuple[Floats, Floats]], error: ModelError) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,82 @@
+"""How a worker is started: `WorkerOptions`, and the command line that carries them to another process."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+LONGEST_UNIX_PATH = 100  # bytes; the kernel takes 104 to 108
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Everything a worker needs to know.
+
+    ``listen`` is ``unix:/short/path`` or ``tcp://HOST:PORT`` (port 0: any free one; empty: any free one on
+    loopback, or a private socket under a supervisor); ``use``, ``backend``,
+    ``models_dir`` and ``threads`` are those of `model.classifier.load_classifier`. ``queue`` requests are
+    admitted at a time, ``per_key`` (0: half of them) for one fairness key, ``queue_bytes`` in all.
+    Times are in seconds.
+    """
+
+    listen: str = ""
+    use: str = "builtin"
+    backend: str = "auto"
+    models_dir: Path = Path("models")
+    threads: int = 0
+    queue: int = 128
+    per_key: int = 0
+    queue_bytes: int = 512 * 2**20
+    deadline: float = 30.0
+    longest_deadline: float = 300.0
+    decoders: int = 0
+    decode_seconds: float = 10.0
+    max_bytes: int = 20 * 2**20
+    max_pixels: int = 64_000_000
+    cache_entries: int = 4096
+    cache_bytes: int = 64 * 2**20
+    stop_seconds: float = 10.0
+    json_log: bool = False
+    exit_with_parent: bool = False
+
+    @property
+    def key_bound(self) -> int:
+        """How many requests one fairness key may have at a time."""
+        return self.per_key or max(1, self.queue // 2)
+
+    def to_arguments(self) -> list[str]:
+        """The command line that `parse` reads back."""
+        line: list[str] = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            flag = "--" + field.name.replace("_", "-")
+            if isinstance(value, bool):
+                line += [flag] if value else []
+            else:
+                line += [flag, str(value)]
+        return line
+
+
+def parse(arguments: Sequence[str]) -> WorkerOptions:
+    """Read a command line; a wrong one ends the process with a usage line, as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.worker", description="Looks at pictures for a bot."
+    )
+    defaults = WorkerOptions()
+    for field in fields(WorkerOptions):
+        default = getattr(defaults, field.name)
+        flag = "--" + field.name.replace("_", "-")
+        if isinstance(default, bool):
+            parser.add_argument(flag, action="store_true")
+        else:
+            parser.add_argument(
+                flag, type=type(default) if not isinstance(default, Path) else Path, default=default
+            )
+    return WorkerOptions(**vars(parser.parse_args(arguments)))
+
+
+def unix_path(address: str) -> str | None:
+    """The path in ``unix:/path``; None for any other kind of address."""
+    return address.removeprefix("unix:") if address.startswith("unix:") else None

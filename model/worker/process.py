@@ -1,0 +1,160 @@
+"""The life of a worker process: listen, warm up, say so, serve, finish what is in flight, leave nothing.
+
+On stdout, one line each, for whoever started it::
+
+    progress 0.42 building the embedded model
+    ready unix:/tmp/whosthat-x/w
+    failed BundleMissing there is no bundle in ./models/nobody
+
+Logs go to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from model.errors import ModelError, WorkerError
+from model.worker.engine import Engine
+from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions, unix_path
+from model.worker.server import make_app
+
+log = logging.getLogger(__name__)
+
+FAILED = 3  # the exit status of a worker that could not start and has said why
+
+
+def run_worker(options: WorkerOptions) -> int:
+    """Serve until SIGTERM, SIGINT or, if asked for, the end of stdin; returns the exit status."""
+    _log_to_stderr(json_lines=options.json_log)
+    return asyncio.run(_Process(options).run())
+
+
+class _Process:
+    def __init__(self, options: WorkerOptions) -> None:
+        self.options = options
+        self.stopping = asyncio.Event()
+        self.orphaned = False
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        engine = Engine(self.options)
+        runner = web.AppRunner(
+            make_app(engine),
+            handler_cancellation=True,  # nobody waits for the answer to a closed connection
+            shutdown_timeout=self.options.stop_seconds,
+            access_log=None,
+        )
+        watch = asyncio.create_task(self._watch_parent()) if self.options.exit_with_parent else None
+        stop = asyncio.create_task(self.stopping.wait())
+        status = 0
+        try:
+            await engine.start()
+            await runner.setup()
+            url = await self._listen(runner)
+            loading = asyncio.create_task(engine.load(self.options.use, _say_progress))
+            await asyncio.wait((loading, stop), return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                info = loading.result()
+                _say(f"ready {url}")
+                log.info("ready with %s on %s", info.id, url)
+                await stop
+            else:
+                loading.cancel()
+        except ModelError as error:
+            log.error("%s", error)
+            _say(f"failed {type(error).__name__} {error}")
+            status = FAILED
+        finally:
+            log.info("stopping, %d in flight", len(engine.admission))
+            await runner.cleanup()
+            self._unlink()
+            await engine.close()
+            for task in (watch, stop):
+                if task is not None:
+                    task.cancel()
+        if engine.loading:  # a thread in the middle of loading would hold the process
+            sys.stderr.flush()
+            os._exit(status)
+        return status
+
+    async def _listen(self, runner: web.AppRunner) -> str:
+        path = unix_path(self.options.listen)
+        try:
+            if path is not None:
+                if len(os.fsencode(path)) > LONGEST_UNIX_PATH:
+                    raise WorkerError(f"the socket's path is longer than {LONGEST_UNIX_PATH} bytes: {path}")
+                self._unlink()
+                await web.UnixSite(runner, path).start()
+                os.chmod(path, 0o600)  # noqa: PTH101
+                return f"unix:{path}"
+            parts = urlsplit(self.options.listen or "tcp://127.0.0.1:0")
+            if parts.scheme not in ("tcp", "http") or not parts.hostname or parts.port is None:
+                raise WorkerError(
+                    f"a worker listens on unix:/path or tcp://host:port, not on {self.options.listen!r}"
+                )
+            await web.TCPSite(runner, parts.hostname, parts.port).start()
+        except OSError as error:
+            raise WorkerError(f"cannot listen on {self.options.listen}: {error.strerror or error}") from error
+        host, port = runner.addresses[0][:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def _unlink(self) -> None:
+        """Remove the socket, and the private folder around it when nobody is left to do it."""
+        path = unix_path(self.options.listen)
+        if path is None:
+            return
+        with suppress(OSError):
+            if stat.S_ISSOCK(Path(path).lstat().st_mode):
+                Path(path).unlink()
+        if self.orphaned and Path(path).parent.name.startswith("whosthat-"):
+            with suppress(OSError):
+                Path(path).parent.rmdir()
+
+    async def _watch_parent(self) -> None:
+        """Stdin ends when whoever holds its other end does, even by kill -9."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        with suppress(OSError, ValueError):
+            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+            while await reader.read(4096):
+                pass
+        self.orphaned = True
+        self.stopping.set()
+
+
+def _say(line: str) -> None:
+    with suppress(OSError, ValueError):  # nobody reads any more
+        sys.stdout.write(line.replace("\n", " ") + "\n")
+        sys.stdout.flush()
+
+
+def _say_progress(what: str, fraction: float) -> None:
+    _say(f"progress {fraction:.3f} {what}")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _log_to_stderr(*, json_lines: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(_JsonLines() if json_lines else plain)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -1,0 +1,182 @@
+"""The worker's HTTP side, see `model.worker.protocol` for statuses and bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ipaddress
+import json
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from model.errors import DeadlinePassed, ModelError, PictureError
+from model.worker import protocol
+from model.worker.engine import Engine
+from model.worker.queue import Ticket
+
+log = logging.getLogger(__name__)
+
+ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(engine: Engine) -> web.Application:
+    """An application around a started engine."""
+    app = web.Application(middlewares=[_errors])
+    app[ENGINE] = engine
+    app.router.add_post("/v1/identify", identify)
+    app.router.add_get("/v1/bundle", bundle)
+    app.router.add_post("/v1/bundle", swap)
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/readyz", ready)
+    return app
+
+
+async def identify(request: web.Request) -> web.Response:
+    """``POST /v1/identify``: raw bytes in, who is in the picture out."""
+    engine = request.app[ENGINE]
+    options = engine.options
+    id_ = request.headers.get(protocol.REQUEST_ID, "")[:64] or uuid.uuid4().hex
+    key = request.headers.get(protocol.FAIRNESS_KEY, "")[:256]
+    seconds = _seconds(request.headers.get(protocol.DEADLINE), options.deadline, options.longest_deadline)
+    began = time.perf_counter()
+    outcome = "gone"
+    try:
+        if (request.content_length or 0) > options.max_bytes:
+            raise _too_many(options.max_bytes)
+        with engine.admission.enter(key) as ticket:
+            try:
+                async with asyncio.timeout(seconds):
+                    picture, sha256 = await _body(request, options.max_bytes, ticket)
+                    sight = await engine.look(
+                        picture, sha256, key, keep=request.headers.get(protocol.KEEP) == "1"
+                    )
+            except TimeoutError:
+                raise DeadlinePassed(f"no answer within {seconds:g} s") from None
+        outcome = str(sight.answer.verdict)
+        # the reply may hold a picture: turning it to text is not for the event loop
+        text = await asyncio.to_thread(_text, sight) if sight.stored else _text(sight)
+        return web.Response(text=text, content_type="application/json", headers={protocol.REQUEST_ID: id_})
+    except ModelError as error:
+        outcome = error.reason
+        engine.counters[f"refused {error.reason}"] += 1
+        raise
+    finally:
+        log.info("%s %s in %.0f ms", id_, outcome, (time.perf_counter() - began) * 1000)
+
+
+async def bundle(request: web.Request) -> web.Response:
+    """``GET /v1/bundle``: what is looked with."""
+    seat = request.app[ENGINE].seat
+    if seat is None:
+        return _warming()
+    return web.json_response(protocol.info_to_json(seat.info))
+
+
+async def swap(request: web.Request) -> web.Response:
+    """``POST /v1/bundle`` with ``{"use": ...}``: another bundle, from this machine only."""
+    # a page in somebody's browser is on this machine too: it cannot send JSON here without asking first
+    if not _local(request) or request.content_type != "application/json" or "Origin" in request.headers:
+        return _refused(403, "forbidden", "bundles are swapped from this machine, with a JSON body")
+    try:
+        use = (await request.json())["use"]
+    except (ValueError, TypeError, KeyError):
+        use = None
+    if not isinstance(use, str) or not use:
+        return _refused(400, "request", 'the body is {"use": "builtin, a folder, or hub:OWNER/NAME"}')
+    # a swap that has begun is finished even when whoever asked has gone
+    info = await asyncio.shield(asyncio.ensure_future(request.app[ENGINE].load(use)))
+    return web.json_response(protocol.info_to_json(info))
+
+
+async def alive(_: web.Request) -> web.Response:
+    """``GET /healthz``: the event loop runs."""
+    return web.json_response({"alive": True})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """``GET /readyz``: bundle, level and backend, and what was counted so far; 503 while warming up."""
+    engine = request.app[ENGINE]
+    if engine.seat is None:
+        return _warming()
+    classifier = engine.seat.classifier
+    counters = dict(engine.counters) | {
+        "inside": len(engine.admission),
+        "cache hits": engine.cache.hits,
+        "cache misses": engine.cache.misses,
+        "cache entries": len(engine.cache),
+    }
+    return web.json_response(
+        {
+            "bundle": classifier.info.id,
+            "level": classifier.level,
+            "backend": classifier.backend,
+            "counters": counters,
+        }
+    )
+
+
+async def _body(request: web.Request, most: int, ticket: Ticket) -> tuple[bytes, str]:
+    """The bytes and their sha256; never more than the cap is held."""
+    digest = hashlib.sha256()
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        if len(body) + len(chunk) > most:
+            raise _too_many(most)
+        ticket.hold(len(chunk))
+        digest.update(chunk)
+        body += chunk
+    return bytes(body), digest.hexdigest()
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ModelError as error:
+        status, body, headers = protocol.error_to_http(error)
+        return web.json_response(body, status=status, headers=headers)
+    except web.HTTPException as error:
+        return _refused(error.status, "request", error.reason)
+
+
+def _text(sight: Any) -> str:
+    return json.dumps(protocol.sight_to_json(sight))
+
+
+def _too_many(most: int) -> PictureError:
+    return PictureError("too-many-bytes", f"the picture has more than {most:,} bytes")
+
+
+def _refused(status: int, reason: str, detail: str) -> web.Response:
+    return web.json_response({"reason": reason, "detail": detail}, status=status)
+
+
+def _warming() -> web.Response:
+    response = _refused(503, "warming", "the model is being loaded")
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def _seconds(header: str | None, default: float, longest: float) -> float:
+    try:
+        seconds = float(header or "nan") / 1000
+    except ValueError:
+        seconds = default
+    return max(0.0, min(seconds if seconds == seconds else default, longest))
+
+
+def _local(request: web.Request) -> bool:
+    """Whether the other end is a unix socket or on loopback."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    if not peer:
+        return request.transport is not None
+    try:
+        return ipaddress.ip_address(peer[0]).is_loopback
+    except ValueError:
+        return False
