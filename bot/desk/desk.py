@@ -8,9 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
-from corrections.ledger import Ledger
-from corrections.types import Address, PredictionView, Seen, VoteReceipt
-
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names
 from bot.desk.types import (
@@ -29,9 +26,12 @@ from bot.desk.types import (
     Voice,
 )
 from bot.errors import FetchError
-from corrections.errors import BadLabel, LedgerError, TooManyProposals, UnknownLabel
+from corrections.errors import BadLabel, LedgerError, NotFound, TooManyProposals, UnknownLabel, Withdrawn
+from corrections.labels import clean_label
+from corrections.ledger import Ledger
+from corrections.types import Address, PredictionView, Recorded, Seen, VoteReceipt
 from model.errors import ModelError, PictureError, WorkerBusy
-from model.types import NOBODY, Eyes, Ranked, Verdict
+from model.types import NOBODY, Eyes, Ranked, Sight, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -125,13 +125,28 @@ class Desk:
         except (FetchError, ModelError) as error:
             return self._refusal(error, slot)
         assert sight.stored is not None, "asked to keep it"
-        recorded = await self._ledger.record(
+        try:
+            recorded = await self._record(ask, slot, sight, sight.stored)
+        except Withdrawn:
+            return None
+        named = await self._names.of(ask.address.home, ask.asker.language)
+        return Identified(
+            slot=slot,
+            prediction_id=recorded.prediction_id,
+            verdict=sight.answer.verdict,
+            ranked=_guesses(sight.answer.ranked, named),
+            bundle=sight.bundle,
+            milliseconds=sight.milliseconds,
+        )
+
+    async def _record(self, ask: Ask, slot: int, sight: Sight, stored: bytes) -> Recorded:
+        return await self._ledger.record(
             ask.address,
             slot,
             poster=ask.poster.key,
             seen=Seen(
                 near_key=sight.near_key,
-                stored=sight.stored,
+                stored=stored,
                 stored_format=sight.stored_format,
                 width=sight.width,
                 height=sight.height,
@@ -142,15 +157,6 @@ class Desk:
             answer=sight.answer,
             milliseconds=sight.milliseconds,
             at=_now(),
-        )
-        named = await self._names.of(ask.address, ask.asker.language)
-        return Identified(
-            slot=slot,
-            prediction_id=recorded.prediction_id,
-            verdict=sight.answer.verdict,
-            ranked=_guesses(sight.answer.ranked, named),
-            bundle=sight.bundle,
-            milliseconds=sight.milliseconds,
         )
 
     def _over_limit(self, ask: Ask, slot: int) -> Refused | None:
@@ -175,7 +181,7 @@ class Desk:
         view = await self._view(place, prediction_id)
         if isinstance(view, Refused):
             return view
-        slug = "" if view.verdict == Verdict.NOBODY else view.character
+        slug = "" if view.verdict is Verdict.NOBODY else view.character
         return await self._vote(person, view, slug, right=True)
 
     async def correct(
@@ -194,7 +200,7 @@ class Desk:
             return view
         try:
             character = await self._ledger.propose(
-                text, proposer=person.key, community=view.address, at=_now()
+                text, proposer=person.key, community=view.community, at=_now()
             )
         except BadLabel as error:
             return Refused(f"error-label-{error.reason}")
@@ -209,10 +215,16 @@ class Desk:
         self, person: Person, place: Address, prediction_id: int | None = None
     ) -> TakenBack | Refused:
         """Take back what this person said, of that picture or last."""
-        receipt = await self._ledger.undo(person.key, prediction_id, at=_now())
+        try:
+            receipt = await self._ledger.undo(person.key, prediction_id, at=_now())
+        except NotFound:
+            return Refused("error-prediction-gone")
+        except LedgerError:
+            log.exception("an undo was not written")
+            return Refused("error-ledger")
         if receipt is None:
             return Refused("undo-nothing")
-        named = await self._names.of(place, person.language)
+        named = await self._names.of(place.home, person.language)
         if receipt.labels is None:
             return TakenBack(receipt.prediction_id)
         return TakenBack(receipt.prediction_id, True, ", ".join(map(named, sorted(receipt.labels))))
@@ -220,61 +232,67 @@ class Desk:
     async def look_up(self, person: Person, place: Address, text: str, limit: int = 4) -> LookUp | Refused:
         """Whom the text may mean: the exact character alone, or the nearest ones."""
         try:
-            cleaned = self._ledger.clean(text)
+            cleaned = clean_label(text)
         except BadLabel as error:
             return Refused(f"error-label-{error.reason}")
-        named = await self._names.of(place, person.language)
-        found = await self._ledger.resolve(cleaned, place)
-        if found is not None:
+        named = await self._names.of(place.home, person.language)
+        found = await self._ledger.resolve(cleaned, place.home)
+        if found.slug is not None:
             return LookUp(cleaned, (Choice(found.slug, named(found.slug)),), exact=True)
         choices = await self.suggest(person, place, cleaned, limit)
         return LookUp(cleaned, choices, proposal=cleaned)
 
     async def suggest(self, person: Person, place: Address, text: str, limit: int = 25) -> tuple[Choice, ...]:
         """Characters for a type-ahead; no text gives the list from its beginning."""
-        suggestions = await self._ledger.suggest(text[:100], place, person.language, limit)
+        suggestions = await self._ledger.suggest(text[:100], place.home, person.language, limit)
         return tuple(Choice(each.slug, each.name) for each in suggestions)
 
-    async def tally(self, prediction_id: int, place: Address, language: str) -> Tallied:
-        """What people said of that picture and its near copies."""
-        counts = await self._ledger.tally(prediction_id)
-        view = await self._ledger.prediction(prediction_id)
-        named = await self._names.of(place, language)
-        shown = view.character if view and view.verdict != Verdict.NOBODY else ""
-        others = sorted(((n, slug) for slug, n in counts.characters.items() if slug != shown), reverse=True)
-        return Tallied(
-            agree=counts.characters.get(shown, 0) if shown else counts.nobody,
-            others=tuple((named(slug), n) for n, slug in others),
-            nobody=counts.nobody if shown else 0,
-        )
-
     async def latest(self, place: Address) -> int | None:
-        """The prediction that was answered last in that channel."""
-        return await self._ledger.latest_prediction(place)
+        """The first picture of the newest answer in that channel."""
+        newest = await self._ledger.latest_reply(place.platform, place.channel)
+        return newest[0] if newest else None
 
     async def recall(self, prediction_id: int, language: str) -> Identified | None:
-        """An answer as it was given, with what people say by now, for editing its reply."""
+        """An answer as it was given, with what people say of it by now."""
         view = await self._ledger.prediction(prediction_id)
         if view is None:
             return None
-        named = await self._names.of(view.address, language)
-        ranked = tuple(
-            Guess(r.character, named(r.character), r.probability) for r in view.ranked[:RUNNERS_UP]
-        )
-        tally = await self.tally(prediction_id, view.address, language)
+        named = await self._names.of(view.community, language)
         return Identified(
-            view.slot, prediction_id, Verdict(view.verdict), ranked, view.bundle, view.milliseconds, tally
+            slot=view.slot,
+            prediction_id=prediction_id,
+            verdict=view.verdict,
+            ranked=_guesses(view.ranked, named),
+            bundle=view.bundle,
+            milliseconds=view.milliseconds,
+            tally=await self._tally(view, named),
+        )
+
+    async def _tally(self, view: PredictionView, named: Callable[[str], str]) -> Tallied:
+        counts = await self._ledger.tally(view.prediction_id)
+        shown = "" if view.verdict is Verdict.NOBODY else view.character
+        others = sorted(
+            ((named(slug), count) for slug, count in counts.characters.items() if slug != shown),
+            key=lambda each: (-each[1], each[0]),
+        )
+        return Tallied(
+            agree=counts.characters.get(shown, 0) if shown else counts.nobody,
+            others=tuple(others),
+            nobody=counts.nobody if shown else 0,
         )
 
     async def reply_of(self, prediction_id: int) -> tuple[Address, tuple[int, ...]] | None:
-        """Where our own message about that picture stands, and every prediction in it, in order."""
-        return await self._ledger.reply_of(prediction_id)
+        """Our own message about that picture, and every prediction in it, in order."""
+        view = await self._ledger.prediction(prediction_id)
+        if view is None or view.reply is None:
+            return None
+        return view.reply, await self._ledger.answered_by(view.reply)
 
     async def _view(self, place: Address, prediction_id: int) -> PredictionView | Refused:
         view = await self._ledger.prediction(prediction_id)
         if view is None:
             return Refused("error-prediction-gone")
-        if (view.address.platform, view.address.community) != (place.platform, place.community):
+        if view.community != place.home:
             return Refused("error-not-yours")
         return view
 
@@ -289,7 +307,7 @@ class Desk:
         except LedgerError:
             log.exception("a vote was not written")
             return Refused("error-ledger")
-        named = await self._names.of(view.address, person.language)
+        named = await self._names.of(view.community, person.language)
         how = "right" if right else "corrected"
         if receipt.previous is not None:
             how = "changed" if receipt.changed else "again"
@@ -305,7 +323,7 @@ class Desk:
             if slug not in {each.character for each in view.ranked}:
                 raise
             name = slug.replace("-", " ").title()
-            new = await self._ledger.propose(name, proposer=person.key, community=view.address, at=_now())
+            new = await self._ledger.propose(name, proposer=person.key, community=view.community, at=_now())
             return await self._ledger.vote(view.prediction_id, person.key, frozenset({new.slug}), at=_now())
 
     # -- housekeeping ------------------------------------------------------------------------------

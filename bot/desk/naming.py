@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from corrections.ledger import Ledger
-from corrections.types import Address
+from corrections.types import Community
 
 
 class Names:
@@ -14,9 +14,9 @@ class Names:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def of(self, place: Address, language: str) -> Callable[[str], str]:
+    async def of(self, community: Community, language: str) -> Callable[[str], str]:
         """A function from slug to name. A slug that the vocabulary lacks is made readable."""
-        names = {each.slug: each.names for each in await self._ledger.characters(place)}
+        names = {each.slug: each.names for each in await self._ledger.characters(community)}
 
         def name(slug: str) -> str:
             known = names.get(slug, {})

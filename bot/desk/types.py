@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from corrections.types import Address
-
 from model.types import Verdict
 
 

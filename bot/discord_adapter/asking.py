@@ -7,11 +7,11 @@ from functools import partial
 
 import aiohttp
 import discord
-from corrections.types import Address
 
 from bot.desk.types import Ask, Person
 from bot.errors import FetchError
 from bot.fetching import fetch_from_hosts
+from corrections.types import Address
 
 PLATFORM = "discord"
 

@@ -11,7 +11,6 @@ import logging
 from typing import Any
 
 import discord
-from corrections.types import Address
 
 from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused, TakenBack, Thanks
@@ -21,6 +20,7 @@ from bot.discord_adapter.voices import whisper
 from bot.ids import ButtonId
 from bot.wording import refusal, said
 from bot.words import Words, words
+from corrections.types import Address
 
 log = logging.getLogger(__name__)
 

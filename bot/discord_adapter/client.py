@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import discord
-from corrections.types import Address
 from discord import app_commands
 
 from bot.desk.desk import Desk
@@ -17,6 +16,7 @@ from bot.discord_adapter.commands import add_commands
 from bot.discord_adapter.voices import MessageVoice, delete
 from bot.settings import Discord
 from bot.words import words
+from corrections.types import Address
 
 log = logging.getLogger(__name__)
 

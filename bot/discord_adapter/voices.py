@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 
 import discord
-from corrections.types import Address
 
 from bot.desk.types import Already, Reply
 from bot.discord_adapter import rendering
 from bot.discord_adapter.asking import address_of
 from bot.wording import already
 from bot.words import words
+from corrections.types import Address
 
 log = logging.getLogger(__name__)
 

@@ -92,11 +92,13 @@ error-community-limit = This place asks about a lot of pictures: please go on in
 error-prediction-gone = That picture is not here any more, so nothing was noted.
 error-not-yours = That answer belongs to another place, so nothing was noted.
 error-label-empty = Please write a name.
-error-label-too-long = That name is too long: 44 letters is all I take.
+error-label-too-long = That name is too long.
 error-label-control = That name has characters in it that cannot be shown.
 error-label-mention = A name cannot call people: leave out the @.
 error-label-markup = A name cannot hold links, slashes or brackets.
 error-label-no-letters = A name needs letters.
+error-label-too-many = That is more characters than one picture can hold.
+error-label-refused = Moderators have refused that name.
 error-proposals = You have added many new names today: please go on tomorrow.
 error-nothing-here = There is no answer of mine here that could be corrected.
 error-old-button = I do not know that button any more.
@@ -137,6 +139,10 @@ web-forbidden = That request came from another page, so it was refused.
 web-not-found = There is nothing at this address.
 web-one-picture = Please send one picture.
 web-offline = I cannot be reached: is the program still running?
+web-ask = Ask
+web-look-up = Look up
+web-wrong-way = This address does not take that kind of request.
+web-bad-request = I could not make sense of that request.
 
 ## The terminal
 

@@ -1,0 +1,172 @@
+"""The composition root: makes every part, joins them, and takes them down in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from bot.desk.desk import Desk
+from bot.desk.limits import RateLimits
+from bot.discord_adapter.adapter import DiscordAdapter
+from bot.settings import Settings
+from bot.web.app import WebAdapter
+from bot.words import words
+from corrections.ledger import Ledger
+from corrections.people import load_secret
+from model.client import WorkerClient
+from model.supervisor import WorkerSupervisor
+from model.worker.options import WorkerOptions
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FINISH_SECONDS = 10
+"""How long answers in flight may take once the program was told to stop."""
+
+Progress = Callable[[str, float], None]
+
+
+class Stopped(Exception):  # noqa: N818  # not an error
+    """Told to stop before everything had started."""
+
+
+def worker_options(settings: Settings) -> WorkerOptions:
+    """The worker's part of the settings."""
+    return WorkerOptions(
+        use=settings.model.use,
+        backend=settings.worker.backend,
+        models_dir=settings.models_dir,
+        threads=settings.worker.threads,
+        decoders=settings.worker.decoders,
+        queue=settings.worker.queue,
+        max_bytes=settings.worker.max_mebibytes << 20,
+        max_pixels=settings.worker.max_megapixels * 1_000_000,
+        decode_seconds=settings.worker.decode_seconds,
+        cache_entries=settings.worker.cache_entries,
+        json_log=settings.log.as_json,
+    )
+
+
+async def open_eyes(
+    stack: AsyncExitStack, settings: Settings, progress: Progress | None = None
+) -> WorkerClient:
+    """A client of the worker: of our own, which is started here, or of the one that ``worker.url`` names."""
+    if settings.worker.url:
+        client = WorkerClient(settings.worker.url)
+        stack.push_async_callback(client.close)
+        return client
+    supervisor = await stack.enter_async_context(
+        WorkerSupervisor(worker_options(settings), progress=progress)
+    )
+    client = supervisor.client()
+    stack.push_async_callback(client.close)
+    return client
+
+
+async def serve(settings: Settings, say: Callable[[str], None], progress: Progress) -> None:
+    """Run until SIGINT or SIGTERM; ``say`` gets the lines that the operator reads.
+
+    Raises:
+        bot.errors.BotError, corrections.errors.LedgerError, model.errors.ModelError: a part that cannot
+            start, said in one sentence; whatever had started is stopped again.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    w = words()
+    started = time.monotonic()
+    with contextlib.suppress(Stopped):
+        async with AsyncExitStack() as stack:
+            ledger = await Ledger.open(
+                settings.database_url,
+                data_dir=settings.data_dir,
+                proposals_per_day=settings.limits.proposals_per_day,
+            )
+            stack.push_async_callback(ledger.close)
+            eyes = await _unless(stop, open_eyes(stack, settings, progress))
+            status = await _unless(stop, eyes.status())
+            if settings.worker.url:
+                say(w("run-worker-elsewhere", bundle=status["bundle"], url=settings.worker.url))
+            else:
+                seconds = f"{time.monotonic() - started:.1f}"
+                say(w("run-worker", bundle=status["bundle"], backend=status["backend"], seconds=seconds))
+            desk = Desk(
+                eyes,
+                ledger,
+                RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute),
+                deadline=settings.worker.deadline_seconds,
+                caps={
+                    "mebibytes": settings.worker.max_mebibytes,
+                    "megapixels": settings.worker.max_megapixels,
+                },
+            )
+            if settings.web.enabled:
+                secret = await asyncio.to_thread(_session_key, settings)
+                web = await stack.enter_async_context(WebAdapter(desk, settings, secret))
+                say(w("run-web", url=web.url))
+            else:
+                say(w("run-web-off"))
+            if settings.discord.token.get_secret_value():
+                say(w("run-discord-connecting"))
+                adapter = await stack.enter_async_context(DiscordAdapter(desk, settings, say))
+                stack.callback(adapter.stop_asking)
+            else:
+                say(w("run-discord-off"))
+            say(w("run-telegram-off"))
+            stack.push_async_callback(_cancel, loop.create_task(_sweep(ledger, settings), name="sweep"))
+            say(w("run-ready", seconds=f"{time.monotonic() - started:.1f}"))
+            await stop.wait()
+            say(w("run-stopping"))
+            if settings.discord.token.get_secret_value():
+                adapter.stop_asking()
+            await desk.finish(FINISH_SECONDS)
+    say(w("run-stopped"))
+
+
+async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, T]) -> T:
+    """Await ``starting``, but give it up when told to stop."""
+    task = asyncio.create_task(starting)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await _cancel(stopping)
+    if not task.done():
+        await _cancel(task)
+        raise Stopped
+    return task.result()
+
+
+async def _cancel(task: asyncio.Task[T]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _session_key(settings: Settings) -> bytes:
+    """What the page's session cookies are signed with: derived, so that there is one secret to keep."""
+    return hmac.digest(load_secret(settings.data_dir, make=False), b"web session", "sha256")
+
+
+async def _sweep(ledger: Ledger, settings: Settings) -> None:
+    """Remove what is not to be kept any longer, at start and then every hour."""
+    keep = settings.retention
+    while True:
+        try:
+            swept = await ledger.sweep(
+                datetime.now(UTC),
+                keep_unvoted=timedelta(hours=keep.unvoted_hours),
+                keep_unconsented=timedelta(days=keep.unconsented_days),
+                disk_cap_bytes=int(keep.disk_gibibytes * (1 << 30)),
+            )
+            if swept.count:
+                log.info("%d pictures were let go (%d bytes)", swept.count, swept.bytes)
+        except Exception:
+            log.exception("sweeping failed; it is tried again in an hour")
+        await asyncio.sleep(3600)
