@@ -1,0 +1,113 @@
+"""The database underneath: its address, its connections, and its complaints in one sentence.
+
+All that only SQLite needs is here, and nowhere else: write-ahead log, durable commits, foreign keys, waiting
+for a lock, and ``BEGIN IMMEDIATE``, so that a transaction that reads and then writes never finds its ground
+shifted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from corrections.errors import BadUrl, LedgerError, LedgerLocked, NotALedger, NotMigrated, Unwritable
+
+WRITE = "ledger_write"
+"""Execution option of a connection whose transactions write."""
+
+ASYNC_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+
+
+def ledger_url(url: str) -> URL:
+    """The database's address with the driver that we use.
+
+    Raises:
+        BadUrl: it is not an address, or names a database that the ledger does not run on.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise BadUrl("database.url is not a database address such as sqlite:///data/ledger.db") from error
+    parsed = parsed.set(drivername=ASYNC_DRIVERS.get(parsed.drivername, parsed.drivername))
+    if parsed.drivername not in ASYNC_DRIVERS.values():
+        raise BadUrl(f"the ledger runs on SQLite or PostgreSQL, not on {parsed.drivername!r}")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise BadUrl("the ledger needs a file: a database in memory forgets what people said")
+    return parsed
+
+
+def create_engine(url: str, busy_timeout: float = 5.0) -> AsyncEngine:
+    """An engine whose connections are set up as the ledger needs them. Nothing is opened yet.
+
+    Args:
+        url: see `ledger_url`.
+        busy_timeout: seconds to wait for another process's write to end.
+
+    Raises:
+        BadUrl: see `ledger_url`; or the driver is not installed.
+    """
+    parsed = ledger_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    arguments: dict[str, Any] = (
+        {"connect_args": {"timeout": busy_timeout}} if sqlite else {"pool_pre_ping": True}
+    )
+    try:
+        engine = create_async_engine(parsed, **arguments)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise BadUrl(f"{parsed.drivername} needs a driver that is not installed: {error}") from error
+    if sqlite:
+        _set_up_sqlite(engine, busy_timeout)
+    return engine
+
+
+def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = (
+            None  # transactions begin where `begin` says, not where the driver guesses
+        )
+        cursor = connection.cursor()
+        try:
+            cursor.execute(f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}")
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+            cursor.execute("PRAGMA foreign_keys = ON")
+        finally:
+            cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def complaint(error: DBAPIError | OSError, place: str) -> LedgerError:
+    """What the database or the file system says, as an error of ours in one sentence."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).lower()
+    if "locked" in said or "busy" in said:
+        return LedgerLocked(f"another process is writing to {place} and does not let go")
+    if "not a database" in said or "malformed" in said:
+        return NotALedger(f"{place} is not a ledger, or it is damaged")
+    if "full" in said:
+        return Unwritable(f"the disk under {place} is full")
+    if isinstance(error, OSError) or "unable to open" in said or "readonly" in said or "disk i/o" in said:
+        return Unwritable(f"{place} cannot be opened or written to")
+    if "no such table" in said or "no such column" in said or "undefinedtable" in said:
+        return NotMigrated(f"the tables in {place} are older than this version of the program")
+    return LedgerError(f"the database refused: {said.splitlines()[0] if said else type(error).__name__}")
+
+
+def place_of(engine: AsyncEngine) -> str:
+    """The database as a person may read it: a file's path, or the address without its password."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite" and url.database:
+        return url.database
+    return url.render_as_string(hide_password=True)

@@ -1,0 +1,124 @@
+"""What can go wrong with the ledger.
+
+LedgerError                 ``reason`` is a key of the catalogue of words, ``str()`` one sentence
+├── OpenError               the ledger cannot be opened
+│   ├── BadUrl              the database's address is not one that we can use
+│   ├── Unwritable          the folder, the file or the disk does not take what is written
+│   ├── NotALedger          there is something else at that place
+│   ├── SchemaTooNew        a newer version of the program has been here
+│   ├── NotMigrated         its tables are older than the code, and nobody was asked to bring them up
+│   └── PersonKeyError      the key that people are known by is gone, damaged or another one
+├── LedgerLocked            somebody else is writing and did not finish in time
+├── LedgerClosed            used after it was closed
+├── NotFound                there is no such prediction, case or blob
+├── Withdrawn               the message was deleted meanwhile: nothing of it is kept
+└── LabelError              a label is at fault
+    ├── UnknownLabel        no character is called so here; ``label`` says which
+    ├── BadLabel            no character may be called so; ``reason`` is one of `BadLabel.REASONS`
+    └── TooManyProposals    this person has proposed enough names for a day
+"""
+
+# ruff: noqa: N818 - these names say what happened, as those of model.errors do
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """Root of the tree. ``str()`` is one sentence for a log or a terminal."""
+
+    reason: str = "ledger-trouble"
+
+
+class OpenError(LedgerError):
+    """The ledger cannot be opened."""
+
+    reason = "ledger-closed"
+
+
+class BadUrl(OpenError):
+    """The database's address is not one that we can use."""
+
+
+class Unwritable(OpenError):
+    """The folder, the file or the disk does not take what is written."""
+
+
+class NotALedger(OpenError):
+    """There is something else at that place."""
+
+
+class SchemaTooNew(OpenError):
+    """A newer version of the program has been here."""
+
+
+class NotMigrated(OpenError):
+    """Its tables are older than the code."""
+
+
+class PersonKeyError(OpenError):
+    """The key that people are known by is gone, damaged or another one."""
+
+
+class LedgerLocked(LedgerError):
+    """Somebody else is writing and did not finish in time."""
+
+    reason = "busy"
+
+
+class LedgerClosed(LedgerError):
+    """Used after it was closed."""
+
+    reason = "ledger-closed"
+
+
+class NotFound(LedgerError):
+    """There is no such thing in the ledger."""
+
+    reason = "not-found"
+
+
+class Withdrawn(LedgerError):
+    """The message was deleted meanwhile: nothing of it is kept."""
+
+    reason = "withdrawn"
+
+
+class LabelError(LedgerError):
+    """A label is at fault."""
+
+    reason = "bad-label"
+
+
+class UnknownLabel(LabelError):
+    """No character is called so here."""
+
+    reason = "unknown-label"
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"no character is called {label[:64]!r} here")
+        self.label = label
+
+
+class BadLabel(LabelError):
+    """No character may be called so. ``reason`` is one of `REASONS`."""
+
+    REASONS = (
+        "empty",  # nothing, or spaces only
+        "too-long",  # more than 64 characters
+        "control",  # control characters, bidirectional overrides, zero width, private use, piles of marks
+        "mention",  # would call somebody on a platform
+        "markup",  # HTML, links, paths, chat markup
+        "no-letters",  # digits, punctuation or pictures only
+        "too-many",  # more characters in one picture than a vote may name
+        "refused",  # moderators have refused this very name
+    )
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"this cannot be the name of a character: {reason}")
+        self.reason = reason
+
+
+class TooManyProposals(LabelError):
+    """This person has proposed enough names for a day."""
+
+    reason = "too-many-proposals"

@@ -1,0 +1,1 @@
+"""One module a revision. They are never edited once they are released."""

@@ -1,0 +1,280 @@
+"""What was posted, what we answered, and where our answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from corrections.cases import CaseFinder, case_for
+from corrections.errors import NotFound, Withdrawn
+from corrections.people import community_id, person_id
+from corrections.tables import (
+    BlobRow,
+    CommunityRow,
+    PersonRow,
+    PostRow,
+    PredictionRow,
+    ReplyRow,
+    TombstoneRow,
+)
+from corrections.types import Address, PredictionView, Recorded, Seen
+from model.types import Answer, Ranked, Verdict
+
+RANKED_KEPT = 10
+"""How many of the likeliest characters are kept with a prediction."""
+
+MESSAGE = "message"
+"""Kind of the tombstone of a deleted message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """All that one call of `Ledger.record` brings; ``digest`` is the SHA-256 of the stored bytes."""
+
+    address: Address
+    slot: int
+    poster_key: str
+    message_key: str
+    seen: Seen
+    digest: str
+    bundle: str
+    level: str
+    answer: Answer
+    milliseconds: float
+    at: datetime
+
+
+async def recorded(session: AsyncSession, address: Address, slot: int, bundle: str) -> Recorded | None:
+    """What was recorded before for this picture of this message by this bundle."""
+    found = (
+        await session.execute(
+            select(PredictionRow.id, PostRow.id)
+            .join(PostRow, PredictionRow.post_id == PostRow.id)
+            .where(*_at(address), PostRow.slot == slot, PredictionRow.bundle == bundle)
+        )
+    ).one_or_none()
+    return Recorded(found[0], found[1], new=False) if found else None
+
+
+async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Recorded:
+    """Post, blob, case and prediction; what is there already is left as it is.
+
+    Raises:
+        Withdrawn: the message has been deleted.
+    """
+    before = await recorded(session, entry.address, entry.slot, entry.bundle)
+    if before is not None:
+        return before
+    if await withdrawn(session, entry.message_key):
+        raise Withdrawn("the message was deleted before its picture could be recorded")
+    post_id = await session.scalar(
+        select(PostRow.id).where(*_at(entry.address), PostRow.slot == entry.slot)
+    ) or await _post(session, finder, entry)
+    answer = entry.answer
+    prediction = PredictionRow(
+        post_id=post_id,
+        bundle=entry.bundle,
+        level=entry.level,
+        verdict=answer.verdict.value,
+        character=answer.character,
+        confidence=answer.confidence,
+        known=answer.known,
+        ranked=[(r.character, r.probability) for r in answer.ranked[:RANKED_KEPT]],
+        milliseconds=entry.milliseconds,
+        created_at=entry.at,
+    )
+    session.add(prediction)
+    await session.flush()
+    return Recorded(prediction.id, post_id, new=True)
+
+
+async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
+    community = await community_id(session, entry.address.home, entry.at)
+    blob = await session.scalar(select(BlobRow).where(BlobRow.sha256 == entry.digest))
+    if blob is None:
+        seen = entry.seen
+        blob = BlobRow(
+            sha256=entry.digest,
+            near_key=seen.near_key,
+            size=len(seen.stored),
+            format=seen.stored_format,
+            width=seen.width,
+            height=seen.height,
+            created_at=entry.at,
+            posted_at=entry.at,
+        )
+        session.add(blob)
+        await session.flush()
+    blob.posted_at = max(blob.posted_at, entry.at)
+    blob.erased_at = None
+    post = PostRow(
+        blob_id=blob.id,
+        case_id=await case_for(session, finder, community, blob.id, blob.near_key, entry.at),
+        person_id=await person_id(session, entry.poster_key, entry.at),
+        community_id=community,
+        platform=entry.address.platform,
+        channel=entry.address.channel,
+        message=entry.address.message,
+        slot=entry.slot,
+        original_sha256=entry.seen.sha256,
+        created_at=entry.at,
+    )
+    session.add(post)
+    await session.flush()
+    return post.id
+
+
+async def withdrawn(session: AsyncSession, message_key: str) -> bool:
+    """Whether a message that we knew has been deleted."""
+    found = await session.scalar(
+        select(TombstoneRow.id).where(TombstoneRow.kind == MESSAGE, TombstoneRow.key == message_key)
+    )
+    return found is not None
+
+
+async def replied(session: AsyncSession, prediction_ids: Iterable[int], reply: Address, at: datetime) -> None:
+    """Remember where the answer to these predictions is.
+
+    Raises:
+        NotFound: one of them does not exist.
+    """
+    wanted = set(prediction_ids)
+    there = set(await session.scalars(select(PredictionRow.id).where(PredictionRow.id.in_(wanted))))
+    if wanted - there:
+        raise NotFound(f"there is no prediction {min(wanted - there)}")
+    known = set(
+        await session.scalars(
+            select(ReplyRow.prediction_id).where(
+                ReplyRow.prediction_id.in_(wanted),
+                ReplyRow.platform == reply.platform,
+                ReplyRow.channel == reply.channel,
+                ReplyRow.message == reply.message,
+            )
+        )
+    )
+    community = await community_id(session, reply.home, at)
+    session.add_all(
+        ReplyRow(
+            prediction_id=prediction_id,
+            community_id=community,
+            platform=reply.platform,
+            channel=reply.channel,
+            message=reply.message,
+            created_at=at,
+        )
+        for prediction_id in sorted(wanted - known)
+    )
+
+
+async def reply_to(session: AsyncSession, address: Address) -> Address | None:
+    """Our latest answer to a message."""
+    found = (
+        await session.execute(
+            select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
+            .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
+            .join(PredictionRow, ReplyRow.prediction_id == PredictionRow.id)
+            .join(PostRow, PredictionRow.post_id == PostRow.id)
+            .where(*_at(address))
+            .order_by(ReplyRow.id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return Address(*found) if found else None
+
+
+async def prediction(session: AsyncSession, prediction_id: int) -> PredictionView | None:
+    """One prediction with all that is about it."""
+    found = (
+        await session.execute(
+            select(PredictionRow, PostRow, CommunityRow.native, PersonRow.person_key, BlobRow.sha256)
+            .join(PostRow, PredictionRow.post_id == PostRow.id)
+            .join(CommunityRow, PostRow.community_id == CommunityRow.id)
+            .join(PersonRow, PostRow.person_id == PersonRow.id)
+            .join(BlobRow, PostRow.blob_id == BlobRow.id)
+            .where(PredictionRow.id == prediction_id)
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    said, post, native, poster_key, sha256 = found
+    reply = (
+        await session.execute(
+            select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
+            .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
+            .where(ReplyRow.prediction_id == prediction_id)
+            .order_by(ReplyRow.id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return PredictionView(
+        prediction_id=said.id,
+        address=address_of(post.platform, native, post.channel, post.message),
+        community=(post.platform, native),
+        slot=post.slot,
+        poster_key=poster_key,
+        character=said.character,
+        confidence=said.confidence,
+        verdict=Verdict(said.verdict),
+        known=said.known,
+        ranked=tuple(Ranked(character, probability) for character, probability in said.ranked),
+        blob_sha256=sha256,
+        bundle=said.bundle,
+        level=said.level,
+        milliseconds=said.milliseconds,
+        at=said.created_at,
+        reply=Address(*reply) if reply else None,
+    )
+
+
+async def known(session: AsyncSession, address: Address) -> bool:
+    """Whether a picture of this message was recorded."""
+    return await session.scalar(select(PostRow.id).where(*_at(address)).limit(1)) is not None
+
+
+async def forget_message(
+    session: AsyncSession, address: Address, message_key: str, at: datetime
+) -> tuple[list[Address], set[int]]:
+    """Erase where a message and our answers to it were.
+
+    Returns:
+        The addresses of our answers, and the ids of the blobs that the message had.
+    """
+    posts = (await session.execute(select(PostRow.id, PostRow.blob_id).where(*_at(address)))).all()
+    if not posts:
+        return [], set()
+    predictions = select(PredictionRow.id).where(PredictionRow.post_id.in_([post_id for post_id, _ in posts]))
+    replies = await session.execute(
+        select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
+        .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
+        .where(ReplyRow.prediction_id.in_(predictions))
+        .order_by(ReplyRow.id)
+    )
+    addresses = list(dict.fromkeys(Address(*row) for row in replies))
+    await session.execute(delete(ReplyRow).where(ReplyRow.prediction_id.in_(predictions)))
+    await session.execute(
+        update(PostRow)
+        .where(PostRow.id.in_([post_id for post_id, _ in posts]))
+        .values(channel=None, message=None)
+    )
+    if not await withdrawn(session, message_key):
+        session.add(TombstoneRow(kind=MESSAGE, key=message_key, created_at=at))
+    return addresses, {blob_id for _, blob_id in posts}
+
+
+def address_of(platform: str, native: str, channel: str | None, message: str | None) -> Address | None:
+    """An address, unless it has been erased."""
+    return (
+        Address(platform, native, channel, message) if channel is not None and message is not None else None
+    )
+
+
+def _at(address: Address) -> tuple[ColumnElement[bool], ...]:
+    return (
+        PostRow.platform == address.platform,
+        PostRow.channel == address.channel,
+        PostRow.message == address.message,
+    )

@@ -1,0 +1,65 @@
+"""Bringing a database to the tables of this version, by Alembic, without a configuration file."""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from corrections.engine import WRITE, complaint, create_engine, place_of
+from corrections.errors import NotALedger, SchemaTooNew
+
+HEAD = "head"
+
+
+def configuration() -> Config:
+    """Alembic's configuration: the scripts that this package carries, and nothing else."""
+    config = Config()
+    config.set_main_option("script_location", "corrections:migrations")
+    return config
+
+
+async def upgrade(url: str, revision: str = HEAD) -> None:
+    """Bring the database at this address to a revision; a new one is made where there is none.
+
+    Raises:
+        OpenError: it is something else, damaged, newer than this version, or cannot be written to.
+        LedgerLocked: another process does not let go of it.
+    """
+    engine = create_engine(url)
+    try:
+        await migrate(engine, revision)
+    finally:
+        await engine.dispose()
+
+
+async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
+    """As `upgrade`, through an engine of `corrections.engine.create_engine`.
+
+    One transaction that only one process holds at a time: several may start at once, and a failure leaves
+    the tables as they were.
+    """
+    try:
+        async with engine.execution_options(**{WRITE: True}).begin() as connection:
+            await connection.run_sync(_migrate, place_of(engine), revision)
+    except (DBAPIError, OSError) as error:
+        raise complaint(error, place_of(engine)) from error
+
+
+def _migrate(connection: Connection, place: str, revision: str) -> None:
+    config = configuration()
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    if present - known:
+        raise SchemaTooNew(f"{place} was written by a newer version of this program: update it first")
+    if not present and inspect(connection).get_table_names():
+        raise NotALedger(f"{place} is a database of something else")
+    if present == set(scripts.get_heads()) and revision == HEAD:
+        return
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -1,0 +1,30 @@
+"""The tables of the ledger. No object of these classes leaves the package."""
+
+from corrections.tables.base import Table, UtcTime
+from corrections.tables.people import CharacterRow, CommunityRow, PersonRow, PropertyRow
+from corrections.tables.pictures import BlobRow, CaseRow, PostRow, PredictionRow, ReplyRow
+from corrections.tables.release import ConsentRow, SnapshotRow, SplitGroupRow, TombstoneRow
+from corrections.tables.votes import DecisionRow, VoteCaseRow, VoteEventRow, VoteLabelRow, VoteRow
+
+__all__ = [
+    "BlobRow",
+    "CaseRow",
+    "CharacterRow",
+    "CommunityRow",
+    "ConsentRow",
+    "DecisionRow",
+    "PersonRow",
+    "PostRow",
+    "PredictionRow",
+    "PropertyRow",
+    "ReplyRow",
+    "SnapshotRow",
+    "SplitGroupRow",
+    "Table",
+    "TombstoneRow",
+    "UtcTime",
+    "VoteCaseRow",
+    "VoteEventRow",
+    "VoteLabelRow",
+    "VoteRow",
+]

@@ -1,0 +1,166 @@
+"""What goes into the ledger and what comes out of it: frozen, and no object of the database among it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from model.types import Ranked, Verdict
+
+Person = tuple[str, str]
+"""Somebody on a platform: (platform, user id)."""
+
+Community = tuple[str, str]
+"""A Discord server, a Telegram group, a private chat or a web session: (platform, its id there)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a message is. All four are the platform's own ids, as text.
+
+    ``community`` is the id of a server or group, ``dm:<user>`` for a private chat, or a web session.
+    """
+
+    platform: str
+    community: str
+    channel: str
+    message: str
+
+    @property
+    def home(self) -> Community:
+        """The community that the message is in."""
+        return (self.platform, self.community)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture as it is to be kept.
+
+    ``near_key`` see `model.near`; ``stored`` is the picture re-encoded without metadata, ``stored_format``
+    its file suffix ("webp"); ``width`` and ``height`` in pixels; ``sha256`` is that of the bytes as they were
+    posted (the ledger computes the one of ``stored`` itself).
+    """
+
+    near_key: str
+    stored: bytes
+    stored_format: str
+    width: int
+    height: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """``new`` is false when this post had already been answered by this bundle."""
+
+    prediction_id: int
+    post_id: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionView:
+    """One answer, with the picture it was about.
+
+    ``address`` is None once the message was deleted, ``reply`` until the answer was posted. ``poster_key``
+    is the poster's person key in hex (compare with `Ledger.person_key`). ``ranked`` has the ten likeliest.
+    """
+
+    prediction_id: int
+    address: Address | None
+    community: Community
+    slot: int
+    poster_key: str
+    character: str
+    confidence: float
+    verdict: Verdict
+    known: float
+    ranked: tuple[Ranked, ...]
+    blob_sha256: str
+    bundle: str
+    level: str
+    milliseconds: float
+    at: datetime
+    reply: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class VoteReceipt:
+    """A vote as it now stands. Labels are slugs; the empty set means nobody on the list, None no vote."""
+
+    prediction_id: int
+    labels: frozenset[str] | None
+    previous: frozenset[str] | None
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What people said of a picture and its near copies in one community, one voice a person."""
+
+    characters: Mapping[str, int]
+    nobody: int
+    voters: int
+
+
+@dataclass(frozen=True, slots=True)
+class MyVote:
+    """One of a person's standing votes. Pass ``position`` as ``before`` to read on from it."""
+
+    position: int
+    prediction_id: int
+    labels: frozenset[str]
+    said: str
+    verdict: Verdict
+    blob_sha256: str
+    address: Address | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """One of the vocabulary. ``names`` by language ("en", "zh-CN"); a proposal has a ``community``."""
+
+    slug: str
+    names: Mapping[str, str]
+    aliases: tuple[str, ...]
+    status: str
+    merged_into: str | None = None
+    community: Community | None = None
+
+    def name(self, language: str = "en") -> str:
+        """The name in that language, else in English, else in any."""
+        return self.names.get(language) or self.names.get("en") or next(iter(self.names.values()), self.slug)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a text means, exactly; ``character`` is None when nobody is called so."""
+
+    character: Character | None
+
+    @property
+    def slug(self) -> str | None:
+        """The slug that the text means, if any."""
+        return self.character.slug if self.character else None
+
+    def __bool__(self) -> bool:
+        return self.character is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A character that a text may mean; ``score`` from 0 to 100."""
+
+    slug: str
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many files were removed, and how many bytes they had."""
+
+    count: int
+    bytes: int

@@ -1,0 +1,90 @@
+"""The only door to the database: reads in a snapshot, writes one after another and never cut in two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from corrections.engine import WRITE, complaint, place_of
+from corrections.errors import LedgerClosed
+
+T = TypeVar("T")
+Work = Callable[[AsyncSession], Awaitable[T]]
+
+
+class UnitOfWork:
+    """Sessions of one engine. Reads run side by side; writes wait for one another."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._place = place_of(engine)
+        self._readers = async_sessionmaker(engine, expire_on_commit=False)
+        self._writers = async_sessionmaker(engine.execution_options(**{WRITE: True}), expire_on_commit=False)
+        self._turn = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session to read with; all its reads see the same moment (on SQLite; else the database's default).
+
+        Raises:
+            LedgerError: the database does not answer; see `corrections.engine.complaint`.
+        """
+        self._check_open()
+        try:
+            async with self._readers() as session:
+                yield session
+        except (DBAPIError, OSError) as error:
+            raise complaint(error, self._place) from error
+
+    async def write(self, work: Work[T]) -> T:
+        """Do ``work`` in one transaction; when this returns, it is committed and on the disk.
+
+        A caller that is cancelled meanwhile does not tear the transaction: it ends by itself. ``work`` runs
+        once more when a row that it wanted to insert was inserted by another process in between, so it has
+        to be written as look first, then insert.
+
+        Raises:
+            LedgerError: nothing was written; see `corrections.engine.complaint`.
+        """
+        self._check_open()
+        task = asyncio.create_task(self._write(work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _write(self, work: Work[T]) -> T:
+        async with self._turn:
+            try:
+                try:
+                    return await self._attempt(work)
+                except IntegrityError:
+                    return await self._attempt(work)
+            except (DBAPIError, OSError) as error:
+                raise complaint(error, self._place) from error
+
+    async def _attempt(self, work: Work[T]) -> T:
+        async with self._writers() as session, session.begin():
+            return await work(session)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a write is under way or waits for its turn."""
+        return bool(self._under_way)
+
+    async def close(self) -> None:
+        """Let the writes under way end, then let go of the database. Twice is fine."""
+        self._closed = True
+        while self._under_way:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self.engine.dispose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LedgerClosed("the ledger is closed")
