@@ -296,7 +296,10 @@ def _plain_id(folder: Path) -> str:
         *sorted(folder.glob("model*.safetensors")),
     ]
     parts = [sha256_of(path).encode() for path in paths if path.is_file()]
-    return bundle_id(slugify(folder.resolve().name) or "model", *parts)
+    name = folder.resolve().name
+    if folder.parent.name == "snapshots":  # the hub's cache: models--OWNER--NAME/snapshots/<commit>
+        name = folder.parent.parent.name.removeprefix("models--")
+    return bundle_id(slugify(name) or "model", *parts)
 
 
 def _sync(path: Path) -> None:

@@ -1,0 +1,85 @@
+"""Models from the Hugging Face hub, or from whatever ``HF_ENDPOINT`` names instead of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from model.errors import BackendMissing, BundleDamaged, BundleError, BundleMissing
+
+PATTERNS = ["config.json", "preprocessor_config.json", "manifest.json", "model*.safetensors*", "model.onnx"]
+"""All that is downloaded: never a pickle, never code."""
+
+
+def fetch(name: str, models_dir: Path, progress: Callable[[str, float], None] | None = None) -> Path:
+    """Download a model, or find it in the cache; retries and resuming are the library's.
+
+    Args:
+        name: ``OWNER/NAME``, with ``@REVISION`` if it is not to be the newest one.
+        models_dir: the cache is its folder ``hub``.
+        progress: called with what is being done, at its beginning and end.
+
+    Returns:
+        the folder with the model's files. When the hub cannot be reached it is the copy that was
+        downloaded last.
+
+    Raises:
+        BundleMissing: the hub has no such model, or cannot be reached and there is no copy.
+        BackendMissing: huggingface_hub is not installed.
+    """
+    repository, _, revision = name.partition("@")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise BundleError(f"hub:{name} is not of the form hub:OWNER/NAME")
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HfHubHTTPError,
+            HFValidationError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+        from huggingface_hub.utils.tqdm import tqdm
+    except ImportError:
+        raise BackendMissing(f"hub:{name} needs huggingface_hub: pip install 'whosthat[training]'") from None
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+    what = f"downloading {repository}"
+    tell = progress or (lambda what, share: None)
+    tell(what, 0.0)
+
+    class Bar(tqdm):
+        """The library's own bar, told to `progress` rather than drawn."""
+
+        def display(self, *_: object, **__: object) -> None:
+            if self.total:
+                tell(what, min(1.0, self.n / self.total))
+
+    try:
+        folder = snapshot_download(
+            repository,
+            revision=revision or None,
+            cache_dir=models_dir / "hub",
+            allow_patterns=PATTERNS,
+            tqdm_class=Bar,
+            endpoint=endpoint,
+        )
+    except GatedRepoError as error:
+        raise BundleMissing(f"accept the terms of {endpoint}/{repository} first") from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise BundleMissing(f"{endpoint} has no model {name}, or it is private") from error
+    except HFValidationError as error:
+        raise BundleError(f"hub:{name} is not of the form hub:OWNER/NAME") from error
+    except LocalEntryNotFoundError as error:
+        raise BundleMissing(
+            f"{endpoint} cannot be reached, and {repository} was not downloaded before"
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise BundleMissing(f"{repository} could not be downloaded from {endpoint}: {first}") from error
+    if not (Path(folder) / "config.json").is_file():
+        raise BundleDamaged(f"{repository} is no model of transformers: it has no config.json")
+    tell(what, 1.0)
+    return Path(folder)
