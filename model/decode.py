@@ -117,8 +117,8 @@ def _decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> D
         )
         if opened.format in ("JPEG", "MPO") and enough < 1:
             opened.draft(None, (math.ceil(width * enough), math.ceil(height * enough)))
-        orientation = _orientation(opened)
         opened.load()
+        orientation = _orientation(opened)  # not before: it loads a PNG itself, and keeps silent of damage
         image = _shrunk(_plain(opened), math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1)))
         kind = "jpeg" if opened.format == "MPO" else str(opened.format).lower()
     if orientation in _UPRIGHT:
