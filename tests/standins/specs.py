@@ -34,9 +34,9 @@ class Difference:
 
 DIFFERENCES = (
     Difference(
-        r"message_reference\.(message_id|channel_id|guild_id)$",
-        r"is not of type 'string'",
-        "discord.py sends the ids of a reference as JSON integers; Discord takes both",
+        r" request: .*(\.|_)ids?(\[\d+\])?$",
+        r"^\d+ is not of type 'string'",
+        "discord.py sends ids (of references, recipients, attachments) as JSON integers; Discord takes both",
     ),
     Difference(
         r"",
@@ -77,7 +77,7 @@ class DiscordSpec:
         pointer = _pointer(
             "paths", route, method.lower(), "requestBody", "content", "application/json", "schema"
         )
-        return [f"{method} {route} request: {p}" for p in self._problems(pointer, body)]
+        return self._problems(pointer, body, f"{method} {route} request")
 
     def response(self, method: str, route: str, status: int, body: Any) -> list[str]:
         """What is wrong with an answer's JSON body."""
@@ -91,36 +91,46 @@ class DiscordSpec:
         pointer = _pointer(
             "paths", route, method.lower(), "responses", str(status), "content", "application/json", "schema"
         )
-        return [f"{method} {route} {status}: {p}" for p in self._problems(pointer, body)]
+        return self._problems(pointer, body, f"{method} {route} {status}")
 
     def schema(self, name: str, value: Any, where: str = "") -> list[str]:
         """What is wrong with a value by one of the named schemas."""
         pointer = _pointer("components", "schemas", name)
-        return [f"{where or name}: {p}" for p in self._problems(pointer, value)]
+        return self._problems(pointer, value, where or name)
 
-    def _problems(self, pointer: str, value: Any) -> list[str]:
+    def _problems(self, pointer: str, value: Any, where: str) -> list[str]:
         validator = self._validators.get(pointer)
         if validator is None:
             schema = {"$ref": f"{ROOT}#{pointer}"}
             validator = self._validators[pointer] = Draft202012Validator(schema, registry=self._registry)
-        return _flatten(validator.iter_errors(value))
+        return _flatten(validator.iter_errors(value), where)
 
 
-def _flatten(errors: Iterable[ValidationError]) -> list[str]:
-    """Errors as lines; of a union only the branch that fits best counts, and none if a branch is excused."""
+def _flatten(errors: Iterable[ValidationError], where: str) -> list[str]:
+    """Errors as lines; of a union only the branch that was meant counts, and none if that one is excused."""
     found: list[str] = []
     for error in errors:
         branches: dict[Any, list[ValidationError]] = {}
         for inner in error.context or ():
             branches.setdefault(inner.schema_path[0], []).append(inner)
         if branches:
-            lines = [_flatten(inner) for inner in branches.values()]
-            found += min(lines, key=lambda one: (len(one), "'null'" in "".join(one)))
+            meant = [b for b in branches.values() if not any(_of_another_kind(e) for e in b)]
+            lines = [_flatten(b, where) for b in meant or branches.values()]
+            fewest: list[str] = min(lines, key=len)
+            found += fewest
             continue
-        path, message = error.json_path, error.message
-        if not any(re.search(e.path, path) and re.search(e.message, message) for e in DIFFERENCES):
-            found.append(f"{path}: {message[:300]}")
+        line, message = f"{where}: {error.json_path}", error.message
+        if not any(re.search(d.path, line) and re.search(d.message, message) for d in DIFFERENCES):
+            short = message if len(message) < 300 else f"{message[:120]} … {message[-120:]}"
+            found.append(f"{line}: {short}")
     return found
+
+
+def _of_another_kind(error: ValidationError) -> bool:
+    """Whether this says that a union's branch is for null, or for another ``type``."""
+    if error.validator == "type" and error.validator_value == "null":
+        return True
+    return error.validator in ("enum", "const") and list(error.relative_path)[-1:] == ["type"]
 
 
 def _pointer(*parts: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,6 +22,7 @@ from discord import app_commands
 from PIL import Image
 
 from .discord import (
+    Behaviour,
     Cut,
     DiscordStandin,
     Fail,
@@ -32,6 +37,9 @@ from .discord import (
 pytestmark = pytest.mark.timeout(60)
 MESSAGES = "/channels/{channel_id}/messages"
 CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
+
+
+BUTTON = {"type": 2, "style": 1, "label": "x", "custom_id": "x" * 101}
 
 
 def drawing(color: str = "red") -> bytes:
@@ -392,7 +400,7 @@ async def test_rate_limits_are_obeyed_and_errors_survived(standin: DiscordStandi
         reply = await standin.wait_reply(to=await ann.post(channel, files=[("a.png", drawing())]))
         calls = standin.calls("POST", MESSAGES)
         assert [c.status for c in calls] == [429, 429, 200]
-        assert all(late.at - early.at >= 0.29 for early, late in zip(calls, calls[1:], strict=False))
+        assert all(late.at - early.at >= 0.29 for early, late in pairwise(calls))
         # the answer to the click is lost: discord.py asks again and is told 40060
         standin.fail_next("POST", CALLBACK, status=502, lost=True)
         click = await ann.click(reply, "Wrong")
@@ -491,7 +499,7 @@ async def test_history_reactions_and_what_happened_before(standin: DiscordStandi
 async def test_the_cdn_serves_and_misbehaves(standin: DiscordStandin) -> None:
     guild = standin.guild("Fans")
     channel, ann = guild.text_channel("pictures"), guild.member("ann")
-    behaviours = {
+    behaviours: dict[str, Behaviour] = {
         "redirect.png": Redirect("http://127.0.0.1:9/secret"),
         "hang.png": Hang(),
         "slow.png": Slow(chunk=16, pause=0.001),
@@ -548,7 +556,7 @@ async def test_waiting_in_vain_says_what_happened(standin: DiscordStandin) -> No
     ("body", "complaint"),
     [
         ({"content": "x" * 4001}, "too long"),
-        ({"content": "x", "components": [{"type": 1, "components": [{"type": 2, "style": 1}]}]}, "custom_id"),
+        ({"content": "x", "components": [{"type": 1, "components": [BUTTON]}]}, "custom_id"),
         ({"embeds": [{"title": "x" * 300}]}, "too long"),
     ],
 )
@@ -572,3 +580,82 @@ def needs_specs() -> Callable[[], None]:
     if DiscordSpec.at_hand() is None:
         pytest.skip("WHOSTHAT_SPECS is not set: Discord's own description is not at hand")
     return lambda: None
+
+
+async def test_a_bot_in_a_process_of_its_own_is_killed_and_started_again(standin: DiscordStandin) -> None:
+    guild = standin.guild("Fans")
+    channel, ann = guild.text_channel("pictures"), guild.member("ann")
+    async with process(standin):
+        await standin.wait_ready(timeout=20)
+        reply = await standin.wait_reply(to=await ann.post(channel, files=[("a.png", drawing())]))
+    await standin.wait_until(lambda: not standin.gateway.live, what="the end of the connection")
+    into_the_void = await ann.click(reply, "Wrong")
+    assert not await into_the_void.answered(0.1)
+    async with process(standin):
+        await standin.wait_ready(identifies=2, timeout=20)
+        assert (await (await ann.click(reply, "Wrong")).response()).ephemeral
+        assert not await into_the_void.answered(0)
+
+
+async def test_settling_sees_all_that_a_bot_does_at_once(standin: DiscordStandin) -> None:
+    guild = standin.guild("Fans")
+    channel, ann = guild.text_channel("pictures"), guild.member("ann")
+    async with running(standin) as bot:
+
+        async def answer_slowly(message: discord.Message) -> None:
+            if message.author == bot.user:
+                return
+            await message.add_reaction("👀")
+            for attachment in message.attachments:
+                await attachment.read()
+            await message.channel.send("done")
+
+        bot.on_message = answer_slowly  # type: ignore[method-assign]
+        for n in range(1, 11):
+            await ann.post(channel, files=[("a.png", drawing()), ("b.png", drawing())])
+            await standin.settle()
+            assert len(standin.replies(channel)) == n
+
+
+async def test_fifty_at_once(standin: DiscordStandin) -> None:
+    guild = standin.guild("Fans")
+    channel = guild.text_channel("pictures")
+    people = [guild.member(f"fan{n}") for n in range(50)]
+    async with running(standin):
+        posted = await asyncio.gather(*(p.post(channel, files=[("a.png", drawing())]) for p in people))
+        replies = await standin.wait_messages(channel, 50, timeout=20)
+        assert sorted(r.reference or 0 for r in replies) == sorted(posted)
+
+
+async def test_the_same_click_can_come_twice(standin: DiscordStandin) -> None:
+    guild = standin.guild("Fans")
+    channel, ann = guild.text_channel("pictures"), guild.member("ann")
+    async with running(standin):
+        reply = await standin.wait_reply(to=await ann.post(channel, files=[("a.png", drawing())]))
+        click = await ann.click(reply, "Wrong")
+        await click.response()
+        await standin.redeliver(click)
+        await standin.wait_until(lambda: len(standin.calls("POST", CALLBACK)) == 2, what="the second answer")
+        await standin.settle()
+        assert [c.status for c in standin.calls("POST", CALLBACK)] == [200, 400]
+        assert standin.connections.heartbeats >= 1
+
+
+@asynccontextmanager
+async def process(server: DiscordStandin) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The small bot as a process, ended with SIGKILL."""
+    command = [sys.executable, "-m", __name__, server.api_base, server.gateway_url, server.token]
+    root = Path(__file__).parents[2]
+    running = await asyncio.create_subprocess_exec(*command, cwd=root, env={**os.environ, "PYTHONPATH": ""})
+    try:
+        yield running
+    finally:
+        assert running.returncode is None, "the bot ended by itself"
+        running.kill()
+        await running.wait()
+
+
+if __name__ == "__main__":
+    discord.http.Route.BASE = sys.argv[1]
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(sys.argv[2])
+    SmallBot().run(sys.argv[3], log_handler=None)

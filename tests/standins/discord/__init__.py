@@ -16,7 +16,7 @@ people. Modules: `server` the stand-in, `rest`, `gateway` and `cdn` its three fa
 failures, `people` and `interactions` what persons do, `snapshots` what tests see, `world` the state.
 """
 
-from .cdn import Cut, Fail, Hang, Overlong, Redirect, Slow, Upload
+from .cdn import Behaviour, Cut, Fail, Hang, Overlong, Redirect, Slow, Upload
 from .interactions import Interaction
 from .people import Channel, Guild, User
 from .server import DiscordStandin
@@ -24,6 +24,7 @@ from .snapshots import MessageSnapshot, Modal, Response
 from .waiting import StandinTimeout
 
 __all__ = [
+    "Behaviour",
     "Channel",
     "Cut",
     "DiscordStandin",

@@ -22,6 +22,7 @@ from .world import World
 
 DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME = 0, 1, 2, 3, 4, 6
 RECONNECT, MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 7, 8, 9, 10, 11
+GUILD_ITSELF = ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE")
 SESSIONS_KEPT = 8
 EVENTS_KEPT = 5000
 
@@ -154,7 +155,7 @@ class Gateway:
     @staticmethod
     def _on_shard(session: Session, event: str, payload: Mapping[str, Any]) -> bool:
         index, count = session.shard
-        guild_id = payload.get("id") if event.startswith("GUILD_") else payload.get("guild_id")
+        guild_id = payload.get("id" if event in GUILD_ITSELF else "guild_id")
         if event in ("READY", "RESUMED"):
             return True
         return (int(guild_id) >> 22) % count == index if guild_id is not None else index == 0

@@ -15,7 +15,7 @@ from simcord.components import walk_components
 from simcord.enums import AppCommandType, InteractionType, OptionType
 
 from .cdn import Upload
-from .snapshots import BUTTON, SELECTS, MessageSnapshot, Modal, Response, response, snapshot
+from .snapshots import BUTTON, SELECTS, MessageSnapshot, Modal, Response, snapshot
 from .waiting import Changes, StandinTimeout
 from .world import World
 
@@ -27,23 +27,23 @@ ATTACHMENT_LIMIT = 10 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Interaction:
-    """One interaction that was sent to the bot, and everything it answered."""
+    """One interaction that was sent to the bot (``payload``), and everything it answered."""
 
     id: int
     user: User
     channel_id: int
+    payload: dict[str, Any]
     _record: Record
     _world: World
     _changes: Changes
 
     async def response(self, timeout: float = 5.0) -> Response:
         """The first answer; raises `StandinTimeout` when none came ("the application did not respond")."""
-        answered = await self._changes.until(
+        return await self._changes.until(
             lambda: self._world.tallies.answers.get(self.id),
             timeout=timeout,
             what="an answer to the interaction",
         )
-        return response(self._world, self.id, answered)
 
     async def answered(self, timeout: float = 3.0) -> bool:
         """Whether a first answer came in time."""
@@ -58,9 +58,9 @@ class Interaction:
 
         def finished() -> MessageSnapshot | None:
             answered = self._world.tallies.answers.get(self.id)
-            if answered is None or answered.message_id is None:
+            if answered is None or answered.message is None:
                 return None
-            message = self._world.find_message(answered.message_id)
+            message = self._world.find_message(answered.message.id)
             if message is None or message.flags & 128:
                 return None
             return snapshot(self._world, message)
@@ -124,7 +124,9 @@ class Desk:
         source = None
         if opened.source_message_id is not None:
             source = self._world.find_message(opened.source_message_id)
-        return self._send(user, opened.channel_id, InteractionType.MODAL_SUBMIT, data, source=source)
+        sent = self._send(user, opened.channel_id, InteractionType.MODAL_SUBMIT, data, source=source)
+        self._world.tallies.opened_by[sent.id] = opened.id
+        return sent
 
     def _filled(self, row: dict[str, Any], values: dict[str, str]) -> dict[str, Any] | None:
         """A row of a modal as it is submitted: action rows keep lists, labels one component, texts go."""
@@ -254,7 +256,7 @@ class Desk:
             payload["message"] = dict(serializers.message_payload(world, source))
             record.source_message_id = source.id
         world.emit("INTERACTION_CREATE", payload)
-        return Interaction(record.id, user, channel_id, record, world, self._changes)
+        return Interaction(record.id, user, channel_id, payload, record, world, self._changes)
 
 
 def _one(found: list[dict[str, Any]], wanted: str, what: str, *keys: str) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from simcord.backend.errors import BackendError, SetupError
 from simcord.http import router
 from simcord.http import routes as _routes  # noqa: F401  importing registers every route
 
+from . import payloads
+from .snapshots import response
 from .traffic import Failure, RestRequest, Traffic, route_of
 from .waiting import Changes
-from .world import Answered, World
+from .world import World
 
 PREFIX = "/api/v10"
 FILE_LIMIT = 10 * 1024 * 1024
@@ -133,12 +135,17 @@ class Rest:
                 return self._callback(record, body, files)
         answer = self._simcord(record, body, files)
         if record.route in ("/oauth2/applications/@me", "/applications/@me"):
-            answer["flags"] = self._application_flags
+            guilds = len(self._world.guilds)
+            return payloads.application(answer, flags=self._application_flags, guilds=guilds)
+        if record.route == "/users/@me":
+            return payloads.own_account(answer)
+        if record.route.endswith("/commands"):
+            return [payloads.command(one) for one in answer]
         return answer
 
     def _simcord(self, record: RestRequest, body: Any, files: list[UploadedFile]) -> Any:
         path = "/oauth2/applications/@me" if record.path == "/applications/@me" else record.path
-        return router.dispatch(
+        answer = router.dispatch(
             self._world,
             record.method,
             path,
@@ -148,6 +155,7 @@ class Rest:
             reason=record.reason,
             message_content_access=self._content_access,
         )
+        return payloads.complete(answer)
 
     def _send(self, record: RestRequest, body: Any, files: list[UploadedFile]) -> Any:
         """Send a message; an enforced nonce seen before gives the first message again, as Discord does."""
@@ -174,13 +182,10 @@ class Rest:
     def _callback(self, record: RestRequest, body: Any, files: list[UploadedFile]) -> Any:
         answer = self._simcord(record, body, files)
         interaction = answer["interaction"]
-        said = interaction.get("response_message_id")
-        self._world.tallies.answers[int(interaction["id"])] = Answered(
-            type=int(body["type"]),
-            data=dict(body.get("data") or {}),
-            message_id=int(said) if said else None,
-            ephemeral=bool(interaction.get("response_message_ephemeral")),
-        )
+        self._world.tallies.answers[int(interaction["id"])] = response(self._world, interaction, body)
+        for key in ("response_message_id", "activity_instance_id"):
+            if interaction.get(key) is None:
+                interaction.pop(key, None)
         wanted = record.query.get("with_response", "").lower() in ("1", "true")
         return answer if wanted else None
 

@@ -260,9 +260,12 @@ class DiscordStandin:
 
     # -- trouble
 
-    async def redeliver(self, message: MessageLike) -> None:
-        """Send the MESSAGE_CREATE of a message once more."""
-        self.world.announce_message_create(self.resolve(message))
+    async def redeliver(self, event: MessageLike) -> None:
+        """Send the same event once more: an interaction's own, or the MESSAGE_CREATE of a message."""
+        if isinstance(event, Interaction):
+            self.world.emit("INTERACTION_CREATE", event.payload)
+        else:
+            self.world.announce_message_create(self.resolve(event))
 
     async def drop_gateway(self, code: int | None = None) -> None:
         """End every gateway connection: abruptly, or with a close code."""
@@ -333,6 +336,5 @@ def _id_of(message: MessageLike) -> int:
     if isinstance(message, Interaction):
         answered = message._world.tallies.answers.get(message.id)
         assert answered is not None, "that interaction is not answered"
-        assert answered.message_id is not None, "that answer has no message"
-        return answered.message_id
+        return _id_of(answered)
     return message.id

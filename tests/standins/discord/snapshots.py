@@ -9,7 +9,7 @@ from typing import Any
 from simcord.backend.models import AllowedMentions, Message
 from simcord.components import walk_components
 
-from .world import Answered, World
+from .world import World
 
 BUTTON, TEXT_INPUT, TEXT_DISPLAY = 2, 4, 10
 SELECTS = (3, 5, 6, 7, 8)
@@ -186,15 +186,17 @@ def snapshot(world: World, message: Message) -> MessageSnapshot:
     )
 
 
-def response(world: World, interaction_id: int, answered: Answered) -> Response:
-    message = None if answered.message_id is None else world.find_message(answered.message_id)
+def response(world: World, interaction: dict[str, Any], said: dict[str, Any]) -> Response:
+    """From the bot's callback (``said``) and what the callback answered about the interaction."""
+    type_, data = int(said["type"]), said.get("data") or {}
+    message = world.find_message(int(interaction.get("response_message_id") or 0))
     return Response(
-        type=answered.type,
-        kind=KINDS.get(answered.type, str(answered.type)),
-        ephemeral=answered.ephemeral,
+        type=type_,
+        kind=KINDS.get(type_, str(type_)),
+        ephemeral=bool(interaction.get("response_message_ephemeral")),
         message=None if message is None else snapshot(world, message),
-        modal=_modal(interaction_id, answered.data) if answered.type == 9 else None,
-        choices=tuple(answered.data.get("choices") or ()) if answered.type == 8 else (),
+        modal=_modal(int(interaction["id"]), data) if type_ == 9 else None,
+        choices=tuple(deepcopy(data.get("choices") or ())) if type_ == 8 else (),
     )
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcord._clock import Clock
 from simcord.backend import Backend
 from simcord.backend.models import Interaction, Message
 
+from . import payloads
 from .cdn import Cdn
 from .waiting import Changes
+
+if TYPE_CHECKING:
+    from .snapshots import Response
 
 DISCORD_EPOCH_MS = 1_420_070_400_000
 
@@ -25,23 +29,14 @@ class WallClock(Clock):
 
 
 @dataclass
-class Answered:
-    """What the bot said to one interaction in its first answer."""
-
-    type: int
-    data: dict[str, Any]
-    message_id: int | None
-    ephemeral: bool
-
-
-@dataclass
 class Tallies:
     """What simcord does not keep."""
 
     edits: dict[int, int] = field(default_factory=dict)
     homes: dict[int, int] = field(default_factory=dict)  # message id -> channel id, deleted ones too
-    answers: dict[int, Answered] = field(default_factory=dict)  # by interaction id
+    answers: dict[int, Response] = field(default_factory=dict)  # by interaction id
     nonces: dict[tuple[int, str], int] = field(default_factory=dict)
+    opened_by: dict[int, int] = field(default_factory=dict)  # modal submission -> what showed the modal
     locales: dict[int, str] = field(default_factory=dict)  # by user id
 
 
@@ -56,13 +51,18 @@ class World(Backend):
         self._changes = changes
 
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
-        super().emit(event, payload)
+        super().emit(event, payloads.complete(dict(payload)))
         self._changes.notify()
 
     def commit_message(self, message: Message, *, broadcast: bool = True) -> Message:
         if message.interaction_metadata is not None and message.webhook_id is None:
             # Discord marks answers to interactions as sent by the application's webhook.
             message.webhook_id = self.application_id
+            record = self.interactions[int(message.interaction_metadata["id"])]
+            opened_by = self.interactions.get(self.tallies.opened_by.get(record.id, 0))
+            message.interaction_metadata = payloads.interaction_metadata(
+                message.interaction_metadata, record, opened_by
+            )
         self.tallies.homes[message.id] = message.channel_id
         message = super().commit_message(message, broadcast=broadcast)
         self._changes.notify()
