@@ -1,0 +1,196 @@
+"""The routes: each reads a request, asks the desk, and renders what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.desk.desk import Desk
+from bot.desk.limits import RateLimits
+from bot.desk.types import Already, Ask, Identified, LookUp, Person, Refused, Reply, TakenBack, Thanks
+from bot.web import render
+from bot.web.render import View
+from bot.web.session import Sessions
+from bot.web.upload import UploadRefused, read_picture
+from corrections.types import Address
+
+PLATFORM = "web"
+CHANNEL = "page"
+PERSON = web.RequestKey("person", Person)
+
+
+class Pages:
+    """The handlers. A person's session is the community that their pictures and votes belong to."""
+
+    def __init__(self, desk: Desk, sessions: Sessions, max_bytes: int, limits: RateLimits | None) -> None:
+        self._desk = desk
+        self._sessions = sessions
+        self._max_bytes = max_bytes
+        self._limits = limits
+        self._asking: dict[Address, asyncio.Task[Identified | Refused]] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything but the static files."""
+        return [
+            web.get("/", self.start),
+            web.post("/ask", self.ask),
+            web.post("/right", self.right),
+            web.post("/correct", self.correct),
+            web.post("/name", self.name),
+            web.post("/new", self.new),
+            web.post("/undo", self.undo),
+            web.get("/characters", self.characters),
+            web.get("/healthz", self.healthz),
+        ]
+
+    @web.middleware
+    async def with_person(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Know who it is, and give whoever is new a cookie."""
+        known = self._sessions.read(request)
+        person = known or self._sessions.new()
+        request[PERSON] = Person(PLATFORM, person, render.spoken(request).language)
+        response = await handler(request)
+        handled = request.match_info.handler
+        if known is None and handled in (self.start, self.ask):
+            self._sessions.remember(request, response, person)
+        return response
+
+    async def start(self, request: web.Request) -> web.Response:
+        """``GET /``"""
+        return render.start(request)
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """``POST /ask``: one picture, as a form or as a bare body."""
+        person = request[PERSON]
+        # A new session costs nothing, so that the address is counted too.
+        if self._limits and (seconds := self._limits.take("community", PLATFORM, request.remote or "")):
+            return render.refusal(request, Refused("error-community-limit", {"seconds": seconds}))
+        try:
+            picture, token = await read_picture(request, self._max_bytes)
+        except UploadRefused as error:
+            return render.refusal(request, error.refused)
+        # The same form with the same picture is the same message, however often it is sent.
+        message = f"{token or secrets.token_hex(16)}-{hashlib.sha256(picture).hexdigest()[:16]}"
+        address = Address(PLATFORM, person.id, CHANNEL, message)
+        asking = self._asking.get(address)
+        if asking is None:
+            asking = asyncio.create_task(self._answered(address, person, picture))
+            self._asking[address] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(address, None))
+        outcome = await asyncio.shield(asking)
+        if isinstance(outcome, Refused):
+            return render.refusal(request, outcome)
+        return render.view(request, View(outcome))
+
+    async def _answered(self, address: Address, person: Person, picture: bytes) -> Identified | Refused:
+        async def fetch() -> bytes:
+            return picture
+
+        voice = _Heard(address)
+        await self._desk.answer(Ask(address, person, person, (fetch,), direct=True), voice)
+        if isinstance(voice.said, Already):
+            prediction = int(voice.said.reply.message.rpartition("-")[2])
+            return await self._desk.recall(prediction, person.language) or Refused("error-prediction-gone")
+        if voice.said is None:
+            raise RuntimeError("the desk said nothing to a direct question")
+        return voice.said.outcomes[0]
+
+    async def right(self, request: web.Request) -> web.Response:
+        """``POST /right``: prediction"""
+        person, prediction, _ = await self._form(request)
+        return await self._show(
+            request, prediction, await self._desk.confirm(person, _place(person), prediction)
+        )
+
+    async def correct(self, request: web.Request) -> web.Response:
+        """``POST /correct``: prediction, slug (or ``nobody``)"""
+        person, prediction, form = await self._form(request)
+        if not form.get("slug"):
+            return await self._show(request, prediction, Refused("error-old-button"))
+        said = await self._desk.correct(person, _place(person), prediction, form["slug"])
+        return await self._show(request, prediction, said)
+
+    async def name(self, request: web.Request) -> web.Response:
+        """``POST /name``: prediction, q (a name as it was typed), slug (if it was picked from the list)"""
+        person, prediction, form = await self._form(request)
+        if form.get("slug"):
+            said = await self._desk.correct(person, _place(person), prediction, form["slug"])
+            return await self._show(request, prediction, said)
+        found = await self._desk.look_up(person, _place(person), form.get("q", ""))
+        if isinstance(found, Refused):
+            return await self._show(request, prediction, found)
+        return await self._show(request, prediction, None, found)
+
+    async def new(self, request: web.Request) -> web.Response:
+        """``POST /new``: prediction, q (a name that is new)"""
+        person, prediction, form = await self._form(request)
+        said = await self._desk.propose(person, _place(person), prediction, form.get("q", ""))
+        return await self._show(request, prediction, said)
+
+    async def undo(self, request: web.Request) -> web.Response:
+        """``POST /undo``: prediction"""
+        person, prediction, _ = await self._form(request)
+        return await self._show(
+            request, prediction, await self._desk.undo(person, _place(person), prediction)
+        )
+
+    async def characters(self, request: web.Request) -> web.Response:
+        """``GET /characters?q=``: whom somebody may be typing."""
+        person = request[PERSON]
+        found = await self._desk.suggest(person, _place(person), request.query.get("q", ""), limit=12)
+        return render.options(request, found)
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """``GET /healthz``: whether the page is served."""
+        return web.json_response({"status": "ok"})
+
+    async def _form(self, request: web.Request) -> tuple[Person, int, dict[str, str]]:
+        fields = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+        number = fields.get("prediction", "")
+        if not (number.isascii() and number.isdecimal() and len(number) < 19):
+            raise web.HTTPBadRequest
+        return request[PERSON], int(number), fields
+
+    async def _show(
+        self,
+        request: web.Request,
+        prediction: int,
+        said: Thanks | TakenBack | Refused | None,
+        look_up: LookUp | None = None,
+    ) -> web.Response:
+        """The answer again, with what was just said. Somebody else's answer is not shown."""
+        person = request[PERSON]
+        replied = await self._desk.reply_of(prediction)
+        answer = await self._desk.recall(prediction, person.language) if replied else None
+        if replied is None or answer is None:
+            return render.refusal(request, Refused("error-prediction-gone"))
+        if (replied[0].platform, replied[0].community) != (PLATFORM, person.id):
+            return render.refusal(request, Refused("error-not-yours"))
+        return render.view(request, View(answer, said, look_up))
+
+
+class _Heard:
+    """The desk's voice on the page: what it says becomes the response."""
+
+    def __init__(self, asked: Address) -> None:
+        self._asked = asked
+        self.said: Reply | Already | None = None
+
+    async def say(self, reply: Reply | Already) -> Address | None:
+        self.said = reply
+        if isinstance(reply, Already) or not reply.identified:
+            return None
+        # The prediction in the address leads back to the answer when the same form comes again.
+        message = f"{self._asked.message}-{reply.identified[0].prediction_id}"
+        return Address(PLATFORM, self._asked.community, CHANNEL, message)
+
+    async def unsay(self, replies: list[Address]) -> None:
+        """Nothing on the page can be deleted behind somebody's back."""
+
+
+def _place(person: Person) -> Address:
+    return Address(PLATFORM, person.id, CHANNEL, "")

@@ -1,0 +1,231 @@
+"""HTML, a fragment of it, or JSON: what the desk said, as the request wants it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp_jinja2
+from aiohttp import hdrs, web
+from markupsafe import Markup, escape
+
+from bot import wording
+from bot.desk.types import Choice, Guess, Identified, LookUp, Refused, TakenBack, Thanks
+from bot.words import FALLBACK, Words, languages, words
+from model.types import Verdict
+
+HOURS = web.AppKey("hours", int)
+MAX_BYTES = web.AppKey("max_bytes", int)
+
+WORTH_A_BAR = 0.005
+"""A character less likely than this gets no bar: it would say 1 %, which is more than it has."""
+
+STATUS = {
+    "error-empty": 415,
+    "error-not-a-picture": 415,
+    "error-too-many-bytes": 413,
+    "error-too-many-pixels": 413,
+    "error-busy": 503,
+    "error-too-late": 504,
+    "error-worker-gone": 503,
+    "error-trouble": 500,
+    "error-ledger": 503,
+    "error-person-limit": 429,
+    "error-community-limit": 429,
+    "error-proposals": 429,
+    "error-prediction-gone": 404,
+    "error-not-yours": 403,
+    "undo-nothing": 409,
+}
+"""HTTP's word for a refusal; what is not here is 422."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One answer, and what was last said about it."""
+
+    answer: Identified
+    said: Thanks | TakenBack | Refused | None = None
+    look_up: LookUp | None = None
+
+    @property
+    def bars(self) -> tuple[Guess, ...]:
+        """The characters that are drawn as bars."""
+        return tuple(guess for guess in self.others if guess.probability >= WORTH_A_BAR)
+
+    @property
+    def others(self) -> tuple[Guess, ...]:
+        """Whom it could be if the answer is wrong."""
+        return self.answer.ranked[0 if self.nobody else 1 :]
+
+    @property
+    def nobody(self) -> bool:
+        """Whether the answer was that it is nobody on the list."""
+        return self.answer.verdict is Verdict.NOBODY
+
+    @property
+    def thanked(self) -> bool:
+        """Whether there is something to undo."""
+        return isinstance(self.said, Thanks)
+
+
+def spoken(request: web.Request) -> Words:
+    """The words of the first language in ``Accept-Language`` that has a catalogue."""
+    wanted = []
+    for part in request.headers.get(hdrs.ACCEPT_LANGUAGE, "")[:500].split(","):
+        found = re.fullmatch(
+            r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?:\.\d*)?)\s*)?", part
+        )
+        if found and (weight := float(found[2] or 1)) > 0:
+            wanted.append((-weight, found[1].casefold()))
+    for _, tag in sorted(wanted, key=lambda each: each[0]):
+        exact = [each for each in languages() if each.casefold() == tag]
+        near = [each for each in languages() if each.split("-")[0] == tag.split("-")[0]]
+        if exact or near:
+            return words((exact or near)[0])
+    return words(FALLBACK)
+
+
+def wants_json(request: web.Request) -> bool:
+    """Whether a script asks."""
+    accept = request.headers.get(hdrs.ACCEPT, "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def wants_fragment(request: web.Request) -> bool:
+    """Whether htmx asks, which puts the answer into the page that is already there."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def start(request: web.Request) -> web.Response:
+    """The page, empty."""
+    return _html(request, "page.html", 200)
+
+
+def view(request: web.Request, shown: View) -> web.Response:
+    """One answer with everything that can be done about it."""
+    status, headers = _status(shown.said)
+    if wants_json(request):
+        return web.json_response(_as_json(shown, spoken(request)), status=status, headers=headers)
+    w = spoken(request)
+    context = {
+        "view": shown,
+        "headline": _rich(wording.headline(shown.answer, w, _bold)),
+        "tallied": _rich(wording.tallied(shown.answer.tally, w, _bold)),
+        "said": _rich(wording.said(shown.said, w, _bold)) if shown.said else "",
+    }
+    template = "answer.html" if wants_fragment(request) else "page.html"
+    return _html(request, template, status, context, headers)
+
+
+def refusal(request: web.Request, refused: Refused) -> web.Response:
+    """One sentence, where there is no answer to show with it."""
+    status, headers = _status(refused)
+    return sentence(request, refused.key, status, refused.values, headers)
+
+
+def sentence(
+    request: web.Request,
+    key: str,
+    status: int,
+    values: Mapping[str, str | int | float] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """One sentence of the catalogue in the page's own look."""
+    text = spoken(request)(key, **(values or {}))
+    if wants_json(request):
+        return web.json_response({"error": text, "reason": _reason(key)}, status=status, headers=headers)
+    template = "sentence.html" if wants_fragment(request) else "page.html"
+    return _html(request, template, status, {"sentence": text}, headers)
+
+
+def options(request: web.Request, choices: tuple[Choice, ...]) -> web.Response:
+    """What the type-ahead shows."""
+    if wants_json(request):
+        return web.json_response([{"character": each.slug, "name": each.name} for each in choices])
+    return _html(request, "options.html", 200, {"choices": choices})
+
+
+def _html(
+    request: web.Request,
+    template: str,
+    status: int,
+    context: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    w = spoken(request)
+    everything = {
+        "w": w,
+        "token": secrets.token_hex(16),
+        "hours": request.app[HOURS],
+        "max_bytes": request.app[MAX_BYTES],
+        "mebibytes": max(1, request.app[MAX_BYTES] >> 20),
+        "fragment": wants_fragment(request),
+        "view": None,
+        "sentence": "",
+        **(context or {}),
+    }
+    text = aiohttp_jinja2.render_string(template, request, everything)
+    response = web.Response(text=text, content_type="text/html", status=status, headers=headers)
+    response.headers[hdrs.VARY] = "Accept, Accept-Language, Cookie, HX-Request"
+    response.headers[hdrs.CONTENT_LANGUAGE] = w.language
+    return response
+
+
+def _status(said: Thanks | TakenBack | Refused | None) -> tuple[int, dict[str, str]]:
+    if not isinstance(said, Refused):
+        return 200, {}
+    wait = said.values.get("seconds")
+    return STATUS.get(said.key, 422), {hdrs.RETRY_AFTER: str(wait)} if wait else {}
+
+
+def _reason(key: str) -> str:
+    return key.removeprefix("error-").removeprefix("web-")
+
+
+def _as_json(shown: View, w: Words) -> dict[str, Any]:
+    """The fields of ``identify --json`` that the desk has, the prediction to correct, and what was said."""
+    answer = shown.answer
+    fields: dict[str, Any] = {
+        "prediction": answer.prediction_id,
+        "verdict": str(answer.verdict),
+        "character": answer.best.slug,
+        "confidence": answer.best.probability,
+        "ranked": [
+            {"character": each.slug, "name": each.name, "probability": each.probability}
+            for each in answer.ranked
+        ],
+        "bundle": answer.bundle,
+        "milliseconds": answer.milliseconds,
+        "sentence": wording.headline(answer, w),
+    }
+    if isinstance(shown.said, Refused):
+        return {"error": wording.refusal(shown.said, w), "reason": _reason(shown.said.key)}
+    if isinstance(shown.said, Thanks):
+        fields |= {"how": shown.said.how, "said": shown.said.slug, "sentence": wording.said(shown.said, w)}
+    elif shown.said is not None:
+        fields |= {"how": "undone", "said": shown.said.name, "sentence": wording.said(shown.said, w)}
+    if shown.look_up is not None:
+        found = shown.look_up
+        fields |= {
+            "exact": found.exact,
+            "choices": [{"character": each.slug, "name": each.name} for each in found.choices],
+            "proposal": found.proposal,
+        }
+    return fields
+
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+
+
+def _bold(name: str) -> str:
+    # Marked with characters that no name may have, since the whole sentence is escaped afterwards.
+    return f"{_OPEN}{name.replace(_OPEN, '').replace(_CLOSE, '')}{_CLOSE}"
+
+
+def _rich(text: str) -> Markup:
+    safe = str(escape(text)).replace(_OPEN, "<strong>").replace(_CLOSE, "</strong>")
+    return Markup(safe)  # noqa: S704  # escaped in the line above
