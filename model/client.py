@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import uuid
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from model.worker.options import unix_path
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+_STREAMED = 2**20  # bytes; from here on a body goes out in pieces, so that the event loop is not held
 _LOADING = 600.0  # seconds; a swap may have to download and build the bundle first
 
 
@@ -138,9 +140,10 @@ class WorkerClient:
         self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
     ) -> Mapping[str, Any]:
         headers = headers | {protocol.DEADLINE: str(int(seconds * 1000))}
+        data = io.BytesIO(body) if body is not None and len(body) >= _STREAMED else body
         timeout = aiohttp.ClientTimeout(total=seconds + 0.5, ceil_threshold=1e9)
         async with self._connection().request(
-            method, self._base + path, data=body, headers=headers, timeout=timeout
+            method, self._base + path, data=data, headers=headers, timeout=timeout
         ) as reply:
             text = await reply.read()
             try:

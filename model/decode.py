@@ -19,13 +19,30 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import (  # the plugins by name, else the first WebP makes Pillow import all of its forty
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 from model.errors import PictureError
 from model.near import SIDE, near_key
 from model.preprocess import Pixels, Preprocess, to_pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+FORMATS = tuple(
+    kind
+    for kind in (
+        JpegImagePlugin.JpegImageFile.format,
+        PngImagePlugin.PngImageFile.format,
+        WebPImagePlugin.WebPImageFile.format,
+        GifImagePlugin.GifImageFile.format,
+        AvifImagePlugin.AvifImageFile.format,
+    )
+    if kind in Image.OPEN
+)
 """The allow-list, by Pillow's names; AVIF is there where Pillow was built with it."""
 
 _ORIENTATION = 0x0112
@@ -79,6 +96,8 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
         raise PictureError(
             "too-many-bytes", f"the picture has {len(data):,} bytes, at most {limits.bytes:,} are read"
         )
+    if _container(data) not in FORMATS:
+        raise PictureError("not-a-picture", f"these bytes are no {', '.join(FORMATS)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is checked here anyway
@@ -92,8 +111,6 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
             "too-many-pixels", "the picture takes more memory than there is for one"
         ) from error
     except Exception as error:  # a parser that is fed nonsense may raise anything
-        if isinstance(error, UnidentifiedImageError) and _container(data) is None:
-            raise PictureError("not-a-picture", "these bytes are no JPEG, PNG, WebP, GIF or AVIF") from error
         if _breaks_off(data) or "truncated" in str(error).lower():
             raise PictureError("truncated", "the picture breaks off before its end") from error
         raise PictureError("damaged", f"the picture does not decode: {_first_line(error)}") from error
@@ -191,7 +208,7 @@ def _container(data: bytes) -> str | None:
         return "GIF"
     if data.startswith(b"RIFF") and (len(data) < 12 or data[8:12] == b"WEBP"):
         return "WEBP"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
+    if data[4:8] == b"ftyp" and {b"avif", b"avis"} & {data[at : at + 4] for at in range(8, 40, 4)}:
         return "AVIF"
     return None
 

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from model.errors import ModelError, WorkerError
+from model.types import BundleInfo
 from model.worker.engine import Engine
 from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions, unix_path
 from model.worker.server import make_app
@@ -61,10 +62,9 @@ class _Process:
         stop = asyncio.create_task(self.stopping.wait())
         status = 0
         try:
-            await engine.start()
             await runner.setup()
-            url = await self._listen(runner)
-            loading = asyncio.create_task(engine.load(self.options.use, _say_progress))
+            url = await self._listen(runner)  # whoever asks too early waits in the queue
+            loading = asyncio.create_task(_warm(engine, self.options.use))
             await asyncio.wait((loading, stop), return_when=asyncio.FIRST_COMPLETED)
             if loading.done():
                 info = loading.result()
@@ -73,6 +73,7 @@ class _Process:
                 await stop
             else:
                 loading.cancel()
+                await asyncio.gather(loading, return_exceptions=True)
         except ModelError as error:
             log.error("%s", error)
             _say(f"failed {type(error).__name__} {error}")
@@ -133,6 +134,14 @@ class _Process:
                 pass
         self.orphaned = True
         self.stopping.set()
+
+
+async def _warm(engine: Engine, use: str) -> BundleInfo:
+    decoders = asyncio.create_task(engine.start())
+    try:
+        return await engine.load(use, _say_progress)
+    finally:
+        await decoders
 
 
 def _say(line: str) -> None:
