@@ -250,7 +250,7 @@ async def test_slash_commands_with_attachment_completion_and_language(standin: D
         (more,) = await whois.followups(1)
         assert more.content == "and one more thing"
         typing = await ann.autocomplete(channel, "teach", "name", "th")
-        assert [c["value"] for c in (await typing.response()).choices] == ["thor", "thanos"]
+        assert (await typing.response()).choices == (("Thor", "thor"), ("Thanos", "thanos"))
         taught = await (await ann.slash(channel, "teach", {"name": "loki"})).response()
         assert taught.message is not None
         assert taught.message.content == "zh-CN: loki"
@@ -625,6 +625,32 @@ async def test_fifty_at_once(standin: DiscordStandin) -> None:
         posted = await asyncio.gather(*(p.post(channel, files=[("a.png", drawing())]) for p in people))
         replies = await standin.wait_messages(channel, 50, timeout=20)
         assert sorted(r.reference or 0 for r in replies) == sorted(posted)
+
+
+async def test_threads_forwards_webhooks_and_many_deletions(standin: DiscordStandin) -> None:
+    guild = standin.guild("Fans", locale="zh-CN")
+    channel, ann = guild.text_channel("pictures"), guild.member("ann")
+    async with running(standin) as bot:
+        thread = guild.thread(channel, "details")
+        first = await ann.post(thread, files=[("a.png", drawing())])
+        reply = await standin.wait_reply(to=first)
+        second = await ann.forward(first, channel)
+        third = await ann.post(channel, "by webhook", webhook=True)
+        await standin.settle()
+        notice, *seen = bot.seen
+        assert notice.is_system()  # the channel is told of its new thread
+        assert [m.id for m in seen] == [first, second, third]
+        assert isinstance(seen[0].channel, discord.Thread)
+        assert seen[0].channel.parent_id == channel.id
+        assert str(seen[0].channel.guild.preferred_locale) == "zh-CN"
+        assert seen[1].flags.forwarded
+        assert len(seen[1].message_snapshots[0].attachments) == 1
+        assert seen[2].webhook_id is not None
+        deleted = asyncio.create_task(bot.wait_for("raw_bulk_message_delete", timeout=5))
+        await standin.settle()
+        await ann.delete_many(channel, [second, third])
+        assert (await deleted).message_ids == {second, third}
+        assert (standin.message(third), standin.message(reply)) == (None, reply)
 
 
 async def test_the_same_click_can_come_twice(standin: DiscordStandin) -> None:

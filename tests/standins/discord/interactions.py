@@ -250,6 +250,8 @@ class Desk:
             world, type=int(type_), channel_id=channel_id, guild_id=guild_id, user_id=user.id, data=data
         )
         payload["locale"] = world.tallies.locales.get(user.id, "en-US")
+        if guild_id is not None:
+            payload["guild_locale"] = world.get_guild(guild_id).preferred_locale
         payload["attachment_size_limit"] = ATTACHMENT_LIMIT
         payload["authorizing_integration_owners"] = {"0": str(guild_id or 0)}
         if source is not None:

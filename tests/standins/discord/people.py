@@ -55,6 +55,12 @@ class Guild:
         made = self._standin.world.create_channel(self.id, name)
         return Channel(made.id, name, self.id, self._standin)
 
+    def thread(self, parent: Channel, name: str) -> Channel:
+        """A public thread below a text channel."""
+        owner = self._standin.world.get_guild(self.id).owner_id
+        made = self._standin.world.create_thread(parent.id, name, owner)
+        return Channel(made.id, name, self.id, self._standin)
+
     def member(self, name: str, bot: bool = False, locale: str = "en-US") -> User:
         user = self._standin.user(name, bot=bot, locale=locale)
         self.join(user)
@@ -89,11 +95,12 @@ class User:
         timestamp: datetime | None = None,
         message_id: int | None = None,
         announce: bool = True,
+        webhook: bool = False,
     ) -> int:
         """Post a message and return its id.
 
         ``timestamp`` or ``message_id`` makes it an older one; ``announce=False`` puts it into the
-        channel's history without an event, as if the bot had been away.
+        channel's history without an event, as if the bot had been away. ``webhook`` posts it through one.
         """
         world = self._standin.world
         if mention_bot:
@@ -105,7 +112,12 @@ class User:
             target = self._standin.resolve(reply_to)
             reference = {"message_id": str(target.id), "channel_id": str(target.channel_id)}
         message = world.prepare_message(
-            channel.id, self.id, content, attachments=attachments, reference=reference
+            channel.id,
+            self.id,
+            content,
+            attachments=attachments,
+            reference=reference,
+            webhook_id=world.snowflake() if webhook else None,
         )
         if message_id is not None:
             message.id = world.reserve_id(message_id)
@@ -124,6 +136,17 @@ class User:
         """Delete any message one can see (own, or as a moderator)."""
         stored = self._standin.resolve(message)
         self._standin.world.delete_message(stored.channel_id, stored.id)
+
+    async def delete_many(self, channel: Channel, messages: Sequence[MessageLike]) -> None:
+        """Delete several at once, as a moderator's tool does: one event for all."""
+        ids = [self._standin.resolve(message).id for message in messages]
+        self._standin.world.bulk_delete_messages(channel.id, ids)
+
+    async def forward(self, message: MessageLike, channel: Channel) -> int:
+        """Forward a message into another channel; the id of the forward."""
+        stored = self._standin.resolve(message)
+        reference = {"type": 1, "message_id": str(stored.id), "channel_id": str(stored.channel_id)}
+        return self._standin.world.create_message(channel.id, self.id, "", reference=reference).id
 
     async def react(self, message: MessageLike, emoji: str) -> None:
         stored = self._standin.resolve(message)
@@ -173,3 +196,17 @@ class User:
         stored = self._standin.resolve(message)
         assert stored.author_id == self.id, f"{self.name} did not write that message"
         return stored
+
+
+def id_of(message: MessageLike) -> int:
+    """The id of a message that is given in any of the ways a test may have it."""
+    if isinstance(message, int):
+        return message
+    if isinstance(message, Response):
+        assert message.message is not None, f"that answer ({message.kind}) has no message"
+        return message.message.id
+    if isinstance(message, Interaction):
+        answered = message._world.tallies.answers.get(message.id)
+        assert answered is not None, "that interaction is not answered"
+        return id_of(answered)
+    return message.id

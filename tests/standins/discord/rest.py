@@ -15,6 +15,7 @@ from simcord.http import router
 from simcord.http import routes as _routes  # noqa: F401  importing registers every route
 
 from . import payloads
+from .checks import Checker
 from .snapshots import response
 from .traffic import Failure, RestRequest, Traffic, route_of
 from .waiting import Changes
@@ -49,8 +50,7 @@ class Rest:
         gateway_url: Callable[[], str],
         application_flags: int,
         content_access: bool,
-        check: Callable[[str, str, Any, int, Any], None],
-        violations: list[str],
+        checker: Checker,
     ) -> None:
         self._world = world
         self._changes = changes
@@ -59,8 +59,7 @@ class Rest:
         self._gateway_url = gateway_url
         self._application_flags = application_flags
         self._content_access = content_access
-        self._check = check
-        self._violations = violations
+        self._checker = checker
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         path = request.rel_url.raw_path.removeprefix(PREFIX)
@@ -98,7 +97,7 @@ class Rest:
         if over:
             return _failed(Failure("", "", 429, 1, left, False, False), headers)
         status, answer = self._answer(record, body, files)
-        self._check(record.method, record.route, body, status, answer)
+        self._checker.call(record.method, record.route, body, status, answer)
         if failure is not None:
             return _failed(failure)
         return _json(status, answer, headers)
@@ -109,14 +108,14 @@ class Rest:
                 return 413, {"code": 40005, "message": "Request entity too large"}
             answer = self._dispatch(record, body, files)
         except (router.RouteNotImplemented, router.UnsupportedField) as gap:
-            self._violations.append(
+            self._checker.violations.append(
                 f"{record.method} {record.path}: the stand-in cannot do this: {gap.message}"
             )
             return 501, {"code": 0, "message": gap.message}
         except BackendError as error:
             return error.status, error.to_json()
         except (SetupError, ValueError, KeyError, TypeError) as error:
-            self._violations.append(f"{record.method} {record.path}: not understood: {error!r}")
+            self._checker.violations.append(f"{record.method} {record.path}: not understood: {error!r}")
             return 400, {"code": 50035, "message": "Invalid Form Body", "errors": {}}
         if answer is None:
             return 204, None

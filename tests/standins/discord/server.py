@@ -7,21 +7,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import discord
 from aiohttp import web
 from simcord.backend.models import Message
 
-from ..specs import DiscordSpec
 from .cdn import Cdn
-from .gateway import Connections, Gateway
+from .checks import Checker
+from .connection import Connections
+from .gateway import Gateway
 from .interactions import Desk, Interaction
-from .people import Channel, Guild, MessageLike, User
+from .people import Channel, Guild, MessageLike, User, id_of
 from .rest import PREFIX, Rest
-from .snapshots import MessageSnapshot, Response, snapshot
+from .snapshots import MessageSnapshot, snapshot
 from .traffic import Failure, Hold, RestRequest, Traffic
 from .waiting import Changes
 from .world import World
@@ -58,10 +60,10 @@ class DiscordStandin:
         self.bot_user_id = self.world.bot_user.id
         name = base64.urlsafe_b64encode(str(self.bot_user_id).encode()).decode().rstrip("=")
         self.token = f"{name}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(28)}"
-        self.violations: list[str] = []
         self.traffic = Traffic(rate_limits)
         self.desk = Desk(self.world, self._changes)
-        self._spec = DiscordSpec.at_hand()
+        checker = Checker()
+        self.violations = checker.violations
         allowed = discord.Intents.all()
         allowed.message_content, allowed.members, allowed.presences = message_content, members, presences
         self.gateway = Gateway(
@@ -79,10 +81,9 @@ class DiscordStandin:
             gateway_url=lambda: self.gateway.url,
             application_flags=self.gateway.application_flags,
             content_access=message_content,
-            check=self._check_call,
-            violations=self.violations,
+            checker=checker,
         )
-        self.world.subscribers.append(self._check_event)
+        self.world.subscribers.append(checker.event)
         self._runners: list[web.AppRunner] = []
         self.api_base = self.gateway_url = self.cdn_host = ""
 
@@ -118,8 +119,9 @@ class DiscordStandin:
 
     # -- the people
 
-    def guild(self, name: str) -> Guild:
-        return Guild(self.world.create_guild(name).id, name, self)
+    def guild(self, name: str, *, locale: str = "en-US") -> Guild:
+        """A server with the bot in it; ``locale`` is its preferred one."""
+        return Guild(self.world.create_guild(name, preferred_locale=locale).id, name, self)
 
     def user(self, name: str, *, bot: bool = False, locale: str = "en-US") -> User:
         """Somebody who is in no guild yet."""
@@ -159,12 +161,12 @@ class DiscordStandin:
 
     def message(self, message: MessageLike) -> MessageSnapshot | None:
         """The message as it is now; None when it was deleted."""
-        stored = self.world.find_message(_id_of(message))
+        stored = self.world.find_message(id_of(message))
         return None if stored is None else snapshot(self.world, stored)
 
     def resolve(self, message: MessageLike) -> Message:
-        stored = self.world.find_message(_id_of(message))
-        assert stored is not None, f"there is no message {_id_of(message)} any more"
+        stored = self.world.find_message(id_of(message))
+        assert stored is not None, f"there is no message {id_of(message)} any more"
         return stored
 
     # -- waiting
@@ -175,19 +177,19 @@ class DiscordStandin:
         """The first value of ``probe`` that is neither None nor False, looked at after every change."""
         return await self._changes.until(probe, timeout=timeout, what=what, context=self._context)
 
-    async def wait_ready(self, *, timeout: float = 10.0, identifies: int = 1) -> None:
+    async def wait_ready(self, *, timeout: float = 30.0, identifies: int = 1) -> None:
         """Until a bot is connected, has identified (so often) and has read everything sent to it."""
-
-        def connected() -> bool:
-            sessions = [c for c in self.gateway.live if c.session is not None]
-            return bool(sessions) and self.connections.identifies >= identifies
-
-        await self.wait_until(connected, timeout=timeout, what="a bot that identifies")
+        enough = partial(self._connected, identifies)
+        await self.wait_until(enough, timeout=timeout, what=f"{identifies} identified bots")
         await self.settle(timeout=timeout)
+
+    def _connected(self, identifies: int = 0) -> bool:
+        sessions = [c for c in self.gateway.live if c.session is not None]
+        return bool(sessions) and self.connections.identifies >= identifies
 
     async def wait_reply(self, to: MessageLike, *, timeout: float = 10.0) -> MessageSnapshot:
         """The bot's first message that is a reply to this one."""
-        wanted = _id_of(to)
+        wanted = id_of(to)
         home = self.world.tallies.homes[wanted]
 
         def there() -> MessageSnapshot | None:
@@ -244,6 +246,7 @@ class DiscordStandin:
         async def quiet() -> None:
             rounds = 0
             while rounds < QUIET_ROUNDS:
+                await self.wait_until(self._connected, timeout=timeout, what="a connected bot")
                 before = (len(self.traffic.log), len(self.cdn.requests))
                 await self.gateway.round_trip()
                 idle = self.traffic.in_flight == 0 and self.cdn.in_flight == 0 and not busy()
@@ -299,42 +302,6 @@ class DiscordStandin:
             hold.release()
             self.traffic.holds.remove(hold)
 
-    # -- checks
-
-    def _check_call(self, method: str, route: str, body: Any, status: int, answer: Any) -> None:
-        if self._spec is None:
-            return
-        self.violations += self._spec.request(method, route, body)
-        if self._spec.knows(method, route):
-            self.violations += self._spec.response(method, route, status, answer)
-
-    def _check_event(self, event: str, payload: Mapping[str, Any]) -> None:
-        if self._spec is None:
-            return
-        if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
-            self.violations += self._spec.schema("MessageResponse", dict(payload), event)
-        elif event == "INTERACTION_CREATE":
-            data = payload.get("data") or {}
-            resolved = data.get("resolved") or {}
-            shown = [*(resolved.get("messages") or {}).values(), *filter(None, [payload.get("message")])]
-            for message in shown:
-                self.violations += self._spec.schema("MessageResponse", message, event)
-            for attachment in (resolved.get("attachments") or {}).values():
-                self.violations += self._spec.schema("MessageAttachmentResponse", attachment, event)
-
     def _context(self) -> str:
         calls = [f"  {r.method} {r.path[:100]} -> {r.status}" for r in self.traffic.log[-12:]]
         return "\n".join([f"{len(self.gateway.live)} connections; the last calls were", *calls])
-
-
-def _id_of(message: MessageLike) -> int:
-    if isinstance(message, int):
-        return message
-    if isinstance(message, Response):
-        assert message.message is not None, f"that answer ({message.kind}) has no message"
-        return message.message.id
-    if isinstance(message, Interaction):
-        answered = message._world.tallies.answers.get(message.id)
-        assert answered is not None, "that interaction is not answered"
-        return _id_of(answered)
-    return message.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from simcord.backend.models import AllowedMentions, Message
 from simcord.components import walk_components
@@ -130,6 +130,13 @@ class Modal:
     interaction_id: int
 
 
+class Choice(NamedTuple):
+    """One offer of an autocompletion."""
+
+    name: str
+    value: str | int | float
+
+
 @dataclass(frozen=True)
 class Response:
     """The bot's first answer to an interaction; ``type`` is Discord's number, ``kind`` its name."""
@@ -139,7 +146,7 @@ class Response:
     ephemeral: bool
     message: MessageSnapshot | None
     modal: Modal | None
-    choices: tuple[dict[str, Any], ...]
+    choices: tuple[Choice, ...]
 
 
 def snapshot(world: World, message: Message) -> MessageSnapshot:
@@ -196,7 +203,7 @@ def response(world: World, interaction: dict[str, Any], said: dict[str, Any]) ->
         ephemeral=bool(interaction.get("response_message_ephemeral")),
         message=None if message is None else snapshot(world, message),
         modal=_modal(int(interaction["id"]), data) if type_ == 9 else None,
-        choices=tuple(deepcopy(data.get("choices") or ())) if type_ == 8 else (),
+        choices=tuple(Choice(c["name"], c["value"]) for c in data.get("choices") or ()) if type_ == 8 else (),
     )
 
 
