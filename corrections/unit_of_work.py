@@ -27,6 +27,9 @@ class UnitOfWork:
         self._writers = async_sessionmaker(engine.execution_options(**{WRITE: True}), expire_on_commit=False)
         self._turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._reading = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._closed = False
 
     @asynccontextmanager
@@ -37,11 +40,17 @@ class UnitOfWork:
             LedgerError: the database does not answer; see `corrections.engine.complaint`.
         """
         self._check_open()
+        self._reading += 1
+        self._quiet.clear()
         try:
             async with self._readers() as session:
                 yield session
         except (DBAPIError, OSError) as error:
             raise complaint(error, self._place) from error
+        finally:
+            self._reading -= 1
+            if not self._reading:
+                self._quiet.set()
 
     async def write(self, work: Work[T]) -> T:
         """Do ``work`` in one transaction; when this returns, it is committed and on the disk.
@@ -79,8 +88,9 @@ class UnitOfWork:
         return bool(self._under_way)
 
     async def close(self) -> None:
-        """Let the writes under way end, then let go of the database. Twice is fine."""
+        """Let what is under way end, then let go of the database. Twice is fine."""
         self._closed = True
+        await self._quiet.wait()
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
         await self.engine.dispose()

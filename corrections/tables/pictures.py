@@ -110,7 +110,11 @@ class ReplyRow(Table):
     """The address of our own message about a prediction. One message may answer several pictures."""
 
     __tablename__ = "replies"
-    __table_args__ = (UniqueConstraint("prediction_id", "platform", "channel", "message"),)
+    __table_args__ = (
+        UniqueConstraint("prediction_id", "platform", "channel", "message"),
+        Index(None, "platform", "channel", "message"),
+        Index(None, "platform", "channel", "id"),
+    )
 
     id: Mapped[Key]
     prediction_id: Mapped[int] = mapped_column(KeyType, ForeignKey("predictions.id"))

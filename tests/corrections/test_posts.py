@@ -155,3 +155,16 @@ async def test_pictures_without_detail_are_not_one_case(ledger: Ledger) -> None:
     assert (await ledger.tally(a.prediction_id)).voters == 1
     assert (await ledger.tally(b.prediction_id)).voters == 0
     assert near_key("x") != near_key("y")
+
+
+async def test_our_own_messages_are_found_by_their_address(ledger: Ledger, post: Post) -> None:
+    second, first = await post(1, slot=1), await post(1, "another", slot=0)
+    assert await ledger.latest_reply("discord", "pictures") == ()
+    await ledger.replied([second.prediction_id, first.prediction_id], address(10))
+    both = (first.prediction_id, second.prediction_id)  # in the order of the pictures
+    assert await ledger.answered_by(address(10)) == await ledger.latest_reply("discord", "pictures") == both
+    newer = await post(2)
+    await ledger.replied([newer.prediction_id], address(11))
+    assert await ledger.latest_reply("discord", "pictures") == (newer.prediction_id,)
+    assert await ledger.answered_by(address(10)) == both
+    assert await ledger.answered_by(address(1)) == () == await ledger.latest_reply("telegram", "pictures")

@@ -1,0 +1,108 @@
+"""The tables that migrations make are the tables that the code has, from whichever revision they start."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from corrections.engine import create_engine
+from corrections.ledger import Ledger
+from corrections.schema import configuration, upgrade
+from corrections.tables import Table
+
+TABLES = {
+    "communities",
+    "people",
+    "characters",
+    "blobs",
+    "posts",
+    "predictions",
+    "replies",
+    "votes",
+    "vote_labels",
+}
+TABLES |= {"cases", "decisions", "consents", "split_groups", "snapshots", "tombstones"}
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, Table.metadata))
+
+
+async def test_the_migrated_tables_are_those_of_the_code(url: str) -> None:
+    await upgrade(url)
+    engine = create_engine(url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        pragmas = [
+            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    await engine.dispose()
+    assert pragmas == ["wal", 2, 1]
+    assert set(Table.metadata.tables) >= TABLES
+
+
+async def test_the_comparison_would_notice(url: str) -> None:
+    await upgrade(url, "0001")
+    engine = create_engine(url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) != []
+    await engine.dispose()
+
+
+def revisions() -> list[str]:
+    scripts = ScriptDirectory.from_config(configuration())
+    return [script.revision for script in reversed(list(scripts.walk_revisions()))]
+
+
+def test_the_revisions_are_one_line() -> None:
+    assert revisions()[:2] == ["0001", "0002"]
+    assert len(ScriptDirectory.from_config(configuration()).get_heads()) == 1
+
+
+@pytest.mark.parametrize("revision", revisions())
+async def test_a_file_of_any_revision_is_brought_up_and_keeps_what_it_has(
+    url: str, tmp_path: Path, revision: str
+) -> None:
+    await upgrade(url, revision)
+    with sqlite3.connect(tmp_path / "ledger.db") as file:
+        file.execute("INSERT INTO communities VALUES (7, 'discord', 'guild', '2026-03-01 12:00:00')")
+        file.execute("INSERT INTO cases VALUES (8, 7, 'open', NULL, '2026-03-01 12:00:00', NULL)")
+    file.close()
+    ledger = await Ledger.open(url, tmp_path)
+    assert await ledger.resolve("iron man")
+    async with ledger.work.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        rows = (await connection.exec_driver_sql("SELECT id, community_id, status FROM cases")).all()
+    await ledger.close()
+    assert [tuple(row) for row in rows] == [(8, 7, "open")]
+
+
+async def test_several_may_open_a_new_ledger_at_once(url: str, tmp_path: Path) -> None:
+    async with asyncio.timeout(60):
+        ledgers = await asyncio.gather(*(Ledger.open(url, tmp_path) for _ in range(4)))
+    assert len({ledger.person_key(("discord", "1")) for ledger in ledgers}) == 1
+    for ledger in ledgers:
+        assert len(await ledger.characters()) == 18
+        await ledger.close()
+
+
+def test_every_table_can_be_made_on_postgresql() -> None:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    for table in Table.metadata.sorted_tables:
+        statement = str(CreateTable(table).compile(dialect=dialect))
+        assert "DATETIME" not in statement
+        if "created_at" in table.columns:
+            assert "TIMESTAMP WITH TIME ZONE" in statement
+        for index in table.indexes:
+            assert len(str(CreateIndex(index).compile(dialect=dialect))) > 0 and len(str(index.name)) <= 63
