@@ -61,6 +61,12 @@ preview.firstElementChild.addEventListener("error", () => { preview.hidden = tru
 // Without this, choosing the same file again would be no change.
 chooser.addEventListener("click", () => { chooser.value = ""; });
 chooser.addEventListener("change", ask);
+chooser.addEventListener("keydown", (event) => {
+  // It looks like a button, so it opens like one; a file field alone knows only the space bar.
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  chooser.click();
+});
 
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) {
@@ -112,7 +118,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target === result) keepsFocus = !result.contains(document.activeElement);
 });
 
-document.addEventListener("htmx:afterSwap", (event) => {
+document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target.id === "options") {
     opened(event.detail.target);
   } else if (event.detail.target === result) {
