@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FileChooser, Page, expect
 
 from tests.standins.browser import PHONE, WAIT, Watched, choose, chromium, hand_over, watched
 from tests.standins.drawings import drawing
@@ -112,15 +113,17 @@ async def test_nobody_on_the_list(seen: Watched, served: Served) -> None:
 
 async def test_someone_else_with_the_keyboard_alone(seen: Watched, served: Served) -> None:
     page = seen.page
+    opened: asyncio.Future[FileChooser] = asyncio.get_running_loop().create_future()
+    page.on("filechooser", opened.set_result)
     for _ in range(10):  # the file field is reached with Tab
         await page.keyboard.press("Tab")
         if await page.evaluate("document.activeElement.id") == "picture":
             break
     else:
         pytest.fail("Tab does not reach the file field")
-    async with page.expect_file_chooser() as dialog:
-        await page.keyboard.press("Enter")
-    await (await dialog.value).set_files({"name": "a.png", "mimeType": "image/png", "buffer": drawing("red")})
+    await page.keyboard.press("Enter")
+    dialog = await asyncio.wait_for(opened, WAIT / 1000)
+    await dialog.set_files({"name": "a.png", "mimeType": "image/png", "buffer": drawing("red")})
     await answered(page, RED)
     await page.keyboard.press("Tab")
     await page.keyboard.press("Tab")

@@ -61,12 +61,6 @@ preview.firstElementChild.addEventListener("error", () => { preview.hidden = tru
 // Without this, choosing the same file again would be no change.
 chooser.addEventListener("click", () => { chooser.value = ""; });
 chooser.addEventListener("change", ask);
-chooser.addEventListener("keydown", (event) => {
-  // It looks like a button, so it opens like one; a file field alone knows only the space bar.
-  if (event.key !== "Enter") return;
-  event.preventDefault();
-  chooser.click();
-});
 
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) {
