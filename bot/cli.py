@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -12,7 +13,6 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from training.cli import app as training_app
 
 from bot import logs
 from bot.errors import BotError
@@ -20,6 +20,7 @@ from bot.settings import Settings, load
 from bot.words import words
 from corrections.errors import LedgerError
 from model.errors import ModelError
+from training.cli import app as training_app
 
 app = typer.Typer(
     name="whosthat",
@@ -55,6 +56,7 @@ def identify(
     from bot.identify import identify_all
 
     settings = _settings(config)
+    logging.getLogger().setLevel(logging.WARNING)  # somebody waits for one line, not for a diary
     console = Console(stderr=True, highlight=False)
     with _bar(console) as progress:
         sys.exit(_run(identify_all(settings, pictures, as_json, progress)))

@@ -17,6 +17,8 @@ import re
 from dataclasses import dataclass
 
 MAX_BYTES = 64
+MAX_NAME_BYTES = 44
+"""What is left for a new name beside ``v1:new:`` and an id of twelve digits."""
 ACTIONS = ("right", "wrong", "is", "search", "name", "new", "undo")
 _PATTERN = re.compile(r"v1:([a-z]+):([0-9]{1,18}):(.*)", re.DOTALL)
 

@@ -43,3 +43,5 @@ def set_up(level: str, as_json: bool, secrets: Collection[str] = ()) -> None:
     if level != "debug":
         for name in ("discord", "aiohttp", "asyncio", "alembic", "sqlalchemy", "httpx"):
             logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+        # It warns that voice is missing, which nobody here wants.
+        logging.getLogger("discord.client").setLevel(logging.ERROR)

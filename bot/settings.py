@@ -196,7 +196,7 @@ def _dotted(variable: str) -> str:
 
 
 def _value(name: str, text: str) -> object:
-    if text[:1] not in "[{":
+    if not text.startswith(("[", "{")):
         return text
     try:
         return json.loads(text)

@@ -26,6 +26,7 @@ from bot.desk.types import (
     Voice,
 )
 from bot.errors import FetchError
+from bot.ids import MAX_NAME_BYTES
 from corrections.errors import BadLabel, LedgerError, NotFound, TooManyProposals, UnknownLabel, Withdrawn
 from corrections.labels import clean_label
 from corrections.ledger import Ledger
@@ -37,6 +38,14 @@ log = logging.getLogger(__name__)
 
 RUNNERS_UP = 5
 """Characters that a reply keeps, the best included."""
+
+
+class _Underway:
+    """A message that is being answered right now, and whether it was deleted meanwhile."""
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+        self.deleted = False
 
 
 class Desk:
@@ -60,7 +69,7 @@ class Desk:
         self._deadline = deadline
         self._caps = caps or {}
         self._names = Names(ledger)
-        self._answering: dict[Address, bool] = {}  # True once its message was deleted meanwhile
+        self._answering: dict[Address, _Underway] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -72,34 +81,36 @@ class Desk:
         The same message delivered twice is answered once: while it is being answered it is known here,
         afterwards in the ledger. In a watched channel nothing is said when there is nothing worth saying.
         """
-        if ask.address in self._answering:
-            return
-        self._answering[ask.address] = False
+        while (other := self._answering.get(ask.address)) is not None:
+            if not ask.direct:
+                return
+            await other.done.wait()
+        underway = self._answering[ask.address] = _Underway()
         self._idle.clear()
         try:
             said = await self._ledger.reply_to(ask.address)
-            if said is not None:
-                if ask.direct:
-                    await voice.say(Already(said))
-                return
-            await self._answer_once(ask, voice)
+            if said is None:
+                await self._answer_once(ask, voice, underway)
+            elif ask.direct:
+                await voice.say(Already(said))
         except LedgerError:
             log.exception("the ledger failed on %s", ask.address.platform)
             if ask.direct:
                 await voice.say(Reply((Refused("error-ledger"),), ask.asker.language))
         finally:
-            deleted = self._answering.pop(ask.address)
+            del self._answering[ask.address]
+            underway.done.set()
             if not self._answering:
                 self._idle.set()
-            if deleted:
-                await voice.unsay(await self.message_deleted(ask.address))
+        if underway.deleted:
+            await voice.unsay(await self._ledger.message_deleted(ask.address))
 
-    async def _answer_once(self, ask: Ask, voice: Voice) -> None:
+    async def _answer_once(self, ask: Ask, voice: Voice, underway: _Underway) -> None:
         outcomes = await asyncio.gather(
             *(self._one(ask, slot, fetch) for slot, fetch in enumerate(ask.pictures))
         )
         told = [outcome for outcome in outcomes if ask.direct or self._worth_saying(outcome)]
-        if not told or (self._answering[ask.address] and not ask.direct):
+        if not told or (underway.deleted and not ask.direct):
             return
         reply = Reply(_each_once(told), ask.asker.language, ask.left_out if ask.direct else 0)
         address = await voice.say(reply)
@@ -240,7 +251,9 @@ class Desk:
         if found.slug is not None:
             return LookUp(cleaned, (Choice(found.slug, named(found.slug)),), exact=True)
         choices = await self.suggest(person, place, cleaned, limit)
-        return LookUp(cleaned, choices, proposal=cleaned)
+        if len(cleaned.encode()) <= MAX_NAME_BYTES:
+            return LookUp(cleaned, choices, proposal=cleaned)
+        return LookUp(cleaned, choices) if choices else Refused("error-label-too-long")
 
     async def suggest(self, person: Person, place: Address, text: str, limit: int = 25) -> tuple[Choice, ...]:
         """Characters for a type-ahead; no text gives the list from its beginning."""
@@ -249,6 +262,7 @@ class Desk:
 
     async def latest(self, place: Address) -> int | None:
         """The first picture of the newest answer in that channel."""
+        await self._settled(place)
         newest = await self._ledger.latest_reply(place.platform, place.channel)
         return newest[0] if newest else None
 
@@ -284,9 +298,18 @@ class Desk:
     async def reply_of(self, prediction_id: int) -> tuple[Address, tuple[int, ...]] | None:
         """Our own message about that picture, and every prediction in it, in order."""
         view = await self._ledger.prediction(prediction_id)
+        if view is not None and view.reply is None and view.address is not None:
+            await self._settled(view.address)
+            view = await self._ledger.prediction(prediction_id)
         if view is None or view.reply is None:
             return None
         return view.reply, await self._ledger.answered_by(view.reply)
+
+    async def _settled(self, place: Address) -> None:
+        """Our message is seen before we have noted where it stands: wait for what is under way there."""
+        for address, underway in list(self._answering.items()):
+            if (address.platform, address.channel) == (place.platform, place.channel):
+                await underway.done.wait()
 
     async def _view(self, place: Address, prediction_id: int) -> PredictionView | Refused:
         view = await self._ledger.prediction(prediction_id)
@@ -331,8 +354,7 @@ class Desk:
     async def message_deleted(self, address: Address) -> list[Address]:
         """A posted message is gone: its unapproved bytes go too; returns our replies, to be deleted."""
         if address in self._answering:
-            self._answering[address] = True
-            return []
+            self._answering[address].deleted = True
         return await self._ledger.message_deleted(address)
 
     async def finish(self, seconds: float) -> None:

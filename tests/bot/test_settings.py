@@ -44,6 +44,10 @@ def test_a_token_comes_by_either_name_and_is_never_shown(tmp_path: Path, name: s
     assert "s3cret" not in repr(settings)
 
 
+def test_an_empty_variable_is_an_empty_text(tmp_path: Path) -> None:
+    assert load(environ={"WHOSTHAT_WORKER__URL": "", "DISCORD_TOKEN": ""}, folder=tmp_path).worker.url == ""
+
+
 def test_lists_are_json_or_commas(tmp_path: Path) -> None:
     for text in ('["12", "34"]', "12,34", "[12, 34]"):
         settings = load(environ={"WHOSTHAT_DISCORD__AUTO_CHANNELS": text}, folder=tmp_path)
