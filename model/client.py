@@ -28,7 +28,8 @@ class WorkerClient:
 
     A worker that does not listen is waited for until the deadline: it may be starting again. When the
     connection dies with a request in flight, that request is tried once more and no oftener, because it
-    may be what the worker died of. What the worker refuses is refused at once.
+    may be what the worker died of; before that a worker must be alive again, or the second try may end
+    in the last moments of the first one. What the worker refuses is refused at once.
     """
 
     def __init__(self, address: str, *, deadline: float = 30.0) -> None:
@@ -115,22 +116,26 @@ class WorkerClient:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         pause = _FIRST_PAUSE
-        died = False
+        died = False  # with this request in flight
+        alive = True  # as far as is known
         while True:
-            left = end - loop.time()
+            left = max(end - loop.time(), 0.001)
             try:
-                # the worker's own deadline comes first, so that it is the one that says so
-                return await self._once(method, path, body, headers, max(left, 0.001))
+                if not alive:
+                    await self._once("GET", "/healthz", None, {}, left)
+                    alive = True
+                return await self._once(method, path, body, headers, left)
             except TimeoutError:
                 raise DeadlinePassed(f"the worker did not answer within {seconds:g} s") from None
-            except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionRefusedError) as error:
+            except aiohttp.ClientConnectorError as error:
                 gone = WorkerGone("no worker listens at its address")
                 gone.__cause__ = error
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
-                if died:
+                if died and alive:
                     raise WorkerGone("the worker died twice with this picture") from error
-                died = True
-                continue
+                gone = WorkerGone("the worker died and does not come back")
+                gone.__cause__ = error
+                died, alive = True, False
             if loop.time() + pause >= end:
                 raise gone
             await asyncio.sleep(pause)
@@ -139,6 +144,7 @@ class WorkerClient:
     async def _once(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
     ) -> Mapping[str, Any]:
+        # the worker's own deadline comes first, so that it is the one that says so
         headers = headers | {protocol.DEADLINE: str(int(seconds * 1000))}
         data = io.BytesIO(body) if body is not None and len(body) >= _STREAMED else body
         timeout = aiohttp.ClientTimeout(total=seconds + 0.5, ceil_threshold=1e9)
@@ -158,8 +164,11 @@ class WorkerClient:
 
     def _connection(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
+            # a connection that was kept open may have died meanwhile, and would cost the one second try
             connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(self._path, limit=0) if self._path else aiohttp.TCPConnector(limit=0)
+                aiohttp.UnixConnector(self._path, limit=0, force_close=True)
+                if self._path
+                else aiohttp.TCPConnector(limit=0, force_close=True)
             )
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session

@@ -32,9 +32,20 @@ async def decoders() -> AsyncIterator[Decoders]:
 
 
 async def until_gone(processes: list[psutil.Process], seconds: float = 10.0) -> None:
-    """Wait until none of them runs; fail when one still does."""
-    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, seconds)
-    assert not [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    """Wait until none of them runs (an orphan may stay a zombie for a while); fail when one still does."""
+
+    def runs(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not any(map(runs, processes)):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"still there: {[process for process in processes if runs(process)]}")
 
 
 async def test_a_child_gives_what_the_function_gives(decoders: Decoders) -> None:
