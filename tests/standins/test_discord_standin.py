@@ -36,6 +36,7 @@ from .discord import (
 
 pytestmark = pytest.mark.timeout(60)
 MESSAGES = "/channels/{channel_id}/messages"
+TYPING = "/channels/{channel_id}/typing"
 CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
 
 
@@ -423,7 +424,8 @@ async def test_a_message_whose_answer_was_lost_is_not_sent_twice(standin: Discor
 
 
 async def test_buckets_are_as_small_as_a_test_wants() -> None:
-    async with DiscordStandin(rate_limits={("POST", MESSAGES): (2, 0.4)}) as server:
+    limits = {("POST", MESSAGES): (2, 0.4), ("POST", TYPING): (1, 60.0)}
+    async with DiscordStandin(rate_limits=limits) as server:
         guild = server.guild("Fans")
         channel, ann = guild.text_channel("pictures"), guild.member("ann")
         async with running(server):
@@ -432,6 +434,16 @@ async def test_buckets_are_as_small_as_a_test_wants() -> None:
                 await ann.post(channel, files=[(f"{n}.png", drawing())])
             await server.wait_messages(channel, 5)
             assert time.monotonic() - start >= 0.75
+            assert {c.status for c in server.calls("POST", MESSAGES)} == {200}  # discord.py paces itself
+            url = f"{server.api_base}/channels/{channel.id}/typing"
+            headers = {"Authorization": f"Bot {server.token}"}
+            async with aiohttp.ClientSession(headers=headers) as http:
+                async with http.post(url) as response:
+                    assert response.status == 204
+                async with http.post(url) as response:  # whoever does not is told to wait
+                    answer = await response.json()
+            assert response.status == 429
+            assert 0 < answer["retry_after"] <= 60
         assert server.violations == []
 
 
