@@ -458,7 +458,7 @@ async def test_an_interaction_dies_after_three_seconds() -> None:
             async def remember(_: Any, error: app_commands.AppCommandError) -> None:
                 errors.append(error)
 
-            async with server.hold("POST", CALLBACK) as hold:
+            with server.hold("POST", CALLBACK) as hold:
                 late = await ann.slash(channel, "teach", {"name": "loki"})
                 assert not await late.answered(3.1)
                 assert hold.held == 1

@@ -7,8 +7,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -291,16 +291,9 @@ class DiscordStandin:
         """
         self.traffic.failures.append(Failure(method, route, status, times, retry_after, is_global, lost))
 
-    @asynccontextmanager
-    async def hold(self, method: str, route: str) -> AsyncIterator[Hold]:
+    def hold(self, method: str, route: str) -> AbstractContextManager[Hold]:
         """Matching calls wait until the end of the block (or ``release()``); ``held`` counts them."""
-        hold = Hold(method, route)
-        self.traffic.holds.append(hold)
-        try:
-            yield hold
-        finally:
-            hold.release()
-            self.traffic.holds.remove(hold)
+        return self.traffic.hold(method, route)
 
     def _context(self) -> str:
         calls = [f"  {r.method} {r.path[:100]} -> {r.status}" for r in self.traffic.log[-12:]]

@@ -6,6 +6,8 @@ import asyncio
 import fnmatch
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +111,16 @@ class Traffic:
         self.holds: list[Hold] = []
         self._limits = rate_limits or {}
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
+
+    @contextmanager
+    def hold(self, method: str, pattern: str) -> Iterator[Hold]:
+        hold = Hold(method, pattern)
+        self.holds.append(hold)
+        try:
+            yield hold
+        finally:
+            hold.release()
+            self.holds.remove(hold)
 
     def failure_for(self, method: str, path: str, route: str) -> Failure | None:
         for failure in self.failures:
