@@ -58,7 +58,7 @@ def build_app(
         lstrip_blocks=True,
     )
     app.add_routes(pages.routes())
-    app.router.add_static("/static/", HERE / "static", show_index=False, follow_symlinks=False)
+    app.on_cleanup.append(pages.close)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -20,6 +21,9 @@ from corrections.types import Address
 
 PLATFORM = "web"
 CHANNEL = "page"
+STATIC = Path(__file__).parent / "static"
+FILES = frozenset({"htmx.min.js", "page.js", "page.css", "logo.svg", "drop.svg"})
+"""Every file that is served; a request can only name one of them, so that no path leads anywhere else."""
 PERSON = web.RequestKey("person", Person)
 
 
@@ -34,7 +38,7 @@ class Pages:
         self._asking: dict[Address, asyncio.Task[Identified | Refused]] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """Everything but the static files."""
+        """Every address that there is."""
         return [
             web.get("/", self.start),
             web.post("/ask", self.ask),
@@ -44,8 +48,15 @@ class Pages:
             web.post("/new", self.new),
             web.post("/undo", self.undo),
             web.get("/characters", self.characters),
+            web.get("/static/{name}", self.static),
             web.get("/healthz", self.healthz),
         ]
+
+    async def close(self, _: web.Application) -> None:
+        """End what is still being answered; for ``on_cleanup``, when the time to finish is over."""
+        for asking in list(self._asking.values()):
+            asking.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     @web.middleware
     async def with_person(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -143,6 +154,13 @@ class Pages:
         person = request[PERSON]
         found = await self._desk.suggest(person, _place(person), request.query.get("q", ""), limit=12)
         return render.options(request, found)
+
+    async def static(self, request: web.Request) -> web.FileResponse:
+        """``GET /static/{name}``: script, style and drawings."""
+        name = request.match_info["name"]
+        if name not in FILES:
+            raise web.HTTPNotFound
+        return web.FileResponse(STATIC / name)
 
     async def healthz(self, request: web.Request) -> web.Response:
         """``GET /healthz``: whether the page is served."""

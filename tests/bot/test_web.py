@@ -275,3 +275,14 @@ async def test_an_answer_in_flight_is_finished_when_the_page_stops(tmp_path: Pat
         assert json.loads(await response.read())["character"] == "iron-man"
         with pytest.raises(aiohttp.ClientConnectionError):
             await session.get(served.url)
+
+
+async def test_an_answer_that_never_comes_does_not_keep_the_page_from_stopping(tmp_path: Path) -> None:
+    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+        async with page_served(tmp_path, worker__deadline_seconds="0.3") as served:
+            served.eyes.gate.clear()
+            asking = asyncio.create_task(session.post(f"{served.url}/ask", data=drawing("red")).__aenter__())
+            await served.eyes.looking.wait()
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await asking
+    assert [each for each in asyncio.all_tasks() if "_answered" in repr(each)] == []

@@ -114,7 +114,7 @@ async def test_nobody_on_the_list(seen: Watched, served: Served) -> None:
 async def test_someone_else_with_the_keyboard_alone(seen: Watched, served: Served) -> None:
     page = seen.page
     opened: asyncio.Future[FileChooser] = asyncio.get_running_loop().create_future()
-    page.on("filechooser", opened.set_result)
+    page.on("filechooser", lambda dialog: opened.set_result(dialog))
     for _ in range(10):  # the file field is reached with Tab
         await page.keyboard.press("Tab")
         if await page.evaluate("document.activeElement.id") == "picture":

@@ -120,6 +120,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
     if (said) announce(said.textContent);
     // What had the focus is gone: the next thing to press gets it, so that the keyboard does not start over.
     if (!keepsFocus) result.querySelector("[data-focus]")?.focus();
+    else if (result.getBoundingClientRect().bottom > innerHeight) about.scrollIntoView();
   }
 });
 
