@@ -10,12 +10,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections.tables import BlobRow, CaseRow, PostRow
+from corrections.tables import BlobRow, CaseRow, CommunityRow, PostRow
+from corrections.types import Community
 from model.near import NearIndex
 
 OPEN, APPROVED = "open", "approved"
 
-_AT_ONCE = 20_000  # rows read in one go, and keys put into an index in one go
+_AT_ONCE = 2_000  # rows read in one go: the loop is held up for a few milliseconds
 
 
 @dataclass
@@ -40,10 +41,18 @@ class CaseFinder:
         self._most = most_keys
         self._reading = asyncio.Lock()
 
-    async def read_on(self, session: AsyncSession, community_id: int) -> None:
-        """Learn what has been posted in a community since the last time."""
-        async with self._reading:
-            await self._read_on(session, community_id)
+    async def read_on(self, session: AsyncSession, community: Community) -> None:
+        """Learn what has been posted in a community since the last time.
+
+        To be called before the transaction that asks: after a start there may be much to read.
+        """
+        platform, native = community
+        community_id = await session.scalar(
+            select(CommunityRow.id).where(CommunityRow.platform == platform, CommunityRow.native == native)
+        )
+        if community_id is not None:
+            async with self._reading:
+                await self._read_on(session, community_id)
 
     async def _read_on(self, session: AsyncSession, community_id: int) -> _Shelf:
         shelf = self._shelves.setdefault(community_id, _Shelf())

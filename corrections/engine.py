@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from corrections.errors import BadUrl, LedgerError, LedgerLocked, NotALedger, NotMigrated, Unwritable
@@ -89,9 +90,11 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def complaint(error: DBAPIError | OSError, place: str) -> LedgerError:
+def complaint(error: DBAPIError | NoConnection | OSError, place: str) -> LedgerError:
     """What the database or the file system says, as an error of ours in one sentence."""
     said = str(error.orig if isinstance(error, DBAPIError) else error).lower()
+    if isinstance(error, NoConnection):
+        return LedgerLocked(f"too many are reading {place} at once")
     if "locked" in said or "busy" in said:
         return LedgerLocked(f"another process is writing to {place} and does not let go")
     if "not a database" in said or "malformed" in said:

@@ -15,28 +15,24 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections import characters, people, posts, replies, retention, votes
+from corrections import people, posts, replies, retention, votes
 from corrections.blobs import digest
 from corrections.cases import CaseFinder
-from corrections.errors import BadLabel, UnknownLabel, Unwritable, Withdrawn
+from corrections.errors import BadLabel, Unwritable, Withdrawn
+from corrections.naming import Naming, slug_for
 from corrections.opening import Parts, open_parts
 from corrections.tables import BlobRow
 from corrections.types import (
     Address,
-    Character,
-    Community,
     MyVote,
     Person,
     PredictionView,
     Recorded,
-    Resolution,
     Seen,
-    Suggestion,
     Swept,
     Tally,
     VoteReceipt,
 )
-from corrections.vocabulary import Vocabulary
 from model.types import Answer
 
 MOST_LABELS = 12
@@ -45,15 +41,12 @@ MOST_LABELS = 12
 _DELETED_REMEMBERED = 10_000
 
 
-class Ledger:
+class Ledger(Naming):
     """One open ledger. Make it with `open`; close it at the end."""
 
     def __init__(self, parts: Parts, proposals_per_day: int) -> None:
-        self.work = parts.work
+        super().__init__(parts, proposals_per_day)
         self._store = parts.store
-        self._names = parts.names
-        self._vocabulary = parts.vocabulary
-        self._proposals_per_day = proposals_per_day
         self._finder = CaseFinder()
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
@@ -74,14 +67,6 @@ class Ledger:
             LedgerLocked: another process does not let go of the database.
         """
         return cls(await open_parts(url, data_dir, busy_timeout), proposals_per_day)
-
-    async def close(self) -> None:
-        """Let the writes under way end and let go of the database. Twice is fine."""
-        await self.work.close()
-
-    def person_key(self, person: Person) -> str:
-        """What the ledger calls this person: 64 hexadecimal digits that say nothing without its secret."""
-        return self._names.person(person)
 
     # What was posted and answered
 
@@ -115,8 +100,9 @@ class Ledger:
         """
         async with self.work.read() as session:
             before = await posts.recorded(session, address, slot, bundle)
-        if before is not None:
-            return before
+            if before is not None:
+                return before
+            await self._finder.read_on(session, address.home)
         key = self._message_key(address)
         sha256 = await asyncio.to_thread(digest, seen.stored)
         entry = posts.Entry(
@@ -198,7 +184,7 @@ class Ledger:
 
         async def work(session: AsyncSession) -> VoteReceipt:
             about = await votes.target(session, prediction_id)
-            slugs = frozenset(_slug(vocabulary, label, about.community) for label in labels)
+            slugs = frozenset(slug_for(vocabulary, label, about.community) for label in labels)
             person = await people.person_id(session, key, at)
             return await votes.vote(session, about, person, slugs, at)
 
@@ -246,49 +232,6 @@ class Ledger:
         async with self.work.read() as session:
             person = await people.find_person(session, key)
             return [] if person is None else await votes.votes_of(session, person, limit, before)
-
-    # Characters
-
-    async def characters(self, community: Community | None = None) -> list[Character]:
-        """Everybody who can be named, by English name: the known ones, and the community's own proposals."""
-        return (await self._current()).visible(community)
-
-    async def resolve(self, text: str, community: Community | None = None) -> Resolution:
-        """Who is called exactly so, spelling aside."""
-        return (await self._current()).resolve(text, community)
-
-    async def suggest(
-        self, text: str, community: Community | None = None, language: str = "en", limit: int = 25
-    ) -> list[Suggestion]:
-        """Who may be meant, the likeliest first; see `Vocabulary.suggest`."""
-        return (await self._current()).suggest(text, community, language, limit)
-
-    async def propose(self, text: str, proposer: Person, community: Community, at: datetime) -> Character:
-        """Propose a new name, which only its community sees until it is accepted.
-
-        A name that somebody has already gives that character.
-
-        Raises:
-            BadLabel: nobody can be called so; its ``reason`` says why.
-            TooManyProposals: enough from this person for a day.
-        """
-        key = self.person_key(proposer)
-
-        async def work(session: AsyncSession) -> Character:
-            vocabulary = await characters.load(session)
-            where = await people.community_id(session, community, at)
-            who = await people.person_id(session, key, at)
-            return await characters.propose(
-                session, vocabulary, text, who, community, where, at, self._proposals_per_day
-            )
-
-        return await self.work.write(work)
-
-    async def _current(self) -> Vocabulary:
-        async with self.work.read() as session:
-            if await characters.current_revision(session) != self._vocabulary.revision:
-                self._vocabulary = await characters.load(session)
-            return self._vocabulary
 
     # What goes away
 
@@ -347,10 +290,3 @@ class Ledger:
             await asyncio.to_thread(self._store.put, sha256, seen.stored_format, seen.stored)
         except OSError as error:
             raise Unwritable(f"{self._store.folder} does not take a picture: {error.strerror}") from error
-
-
-def _slug(vocabulary: Vocabulary, label: str, community: Community) -> str:
-    found = vocabulary.by_slug(label, community) or vocabulary.resolve(label, community).character
-    if found is None:
-        raise UnknownLabel(label)
-    return found.slug

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from corrections.engine import WRITE, complaint, place_of
 from corrections.errors import LedgerClosed
 
 T = TypeVar("T")
+TROUBLE = (DBAPIError, NoConnection, OSError)
 Work = Callable[[AsyncSession], Awaitable[T]]
 
 
@@ -45,7 +47,7 @@ class UnitOfWork:
         try:
             async with self._readers() as session:
                 yield session
-        except (DBAPIError, OSError) as error:
+        except TROUBLE as error:
             raise complaint(error, self._place) from error
         finally:
             self._reading -= 1
@@ -75,7 +77,7 @@ class UnitOfWork:
                     return await self._attempt(work)
                 except IntegrityError:
                     return await self._attempt(work)
-            except (DBAPIError, OSError) as error:
+            except TROUBLE as error:
                 raise complaint(error, self._place) from error
 
     async def _attempt(self, work: Work[T]) -> T:
