@@ -76,7 +76,9 @@ class WorkerClient:
         }
         if keep:
             headers[protocol.KEEP] = "1"
-        reply = await self._ask("POST", "/v1/identify", picture, headers, deadline or self.deadline)
+        reply = await self._ask(
+            "POST", "/v1/identify", picture, headers, self.deadline if deadline is None else deadline
+        )
         try:
             return protocol.sight_from_json(reply)
         except (KeyError, TypeError, ValueError) as error:

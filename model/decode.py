@@ -136,7 +136,8 @@ def _decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> D
             opened.draft(None, (math.ceil(width * enough), math.ceil(height * enough)))
         opened.load()
         orientation = _orientation(opened)  # not before: it loads a PNG itself, and keeps silent of damage
-        image = _shrunk(_plain(opened), math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1)))
+        least = math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1))
+        image = _plain(opened, least)
         kind = "jpeg" if opened.format == "MPO" else str(opened.format).lower()
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
@@ -167,22 +168,28 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """8-bit RGB on white."""
+def _plain(image: Image.Image, least: tuple[int, int]) -> Image.Image:
+    """8-bit RGB on white, of ``least`` width and height or somewhat more."""
     if image.mode.startswith("I"):  # 16 bits of grey, in one of several modes
-        grey = np.clip(np.asarray(image, dtype=np.int64), 0, 0xFFFF) >> 8
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+        levels = np.asarray(image)
+        if levels.dtype != np.uint16:
+            levels = np.clip(levels, 0, 0xFFFF).astype(np.uint16)
+        image = Image.fromarray((levels >> 8).astype(np.uint8))
     if image.has_transparency_data:
-        layers = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
+        layers = image if image.mode == "RGBA" else image.convert("RGBA")
+        # "RGBa" is multiplied by alpha, so that averaging does not smear the colour of what is not seen
+        layers = _shrunk(layers.convert("RGBa"), least).convert("RGBA")
+        white = Image.new("RGB", layers.size, "white")
         white.paste(layers, mask=layers.getchannel("A"))
         return white
-    return image.convert("RGB")
+    if image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("RGB")
+    return _shrunk(image, least).convert("RGB")
 
 
-def _shrunk(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Averaged by a whole factor, such that at least ``width`` x ``height`` pixels are left."""
-    factor = min(image.width // width, image.height // height)
+def _shrunk(image: Image.Image, least: tuple[int, int]) -> Image.Image:
+    """Averaged by a whole factor, before anything that makes copies of a large picture."""
+    factor = min(image.width // least[0], image.height // least[1])
     return image.reduce(factor) if factor >= 2 else image
 
 

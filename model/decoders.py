@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from concurrent.futures import TimeoutError as PebbleTimeout
 from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
@@ -28,6 +29,8 @@ from model.preprocess import Preprocess
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_START_SECONDS = 60.0
+_PICTURES_A_CHILD = 2000  # then a fresh one, in case a library leaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class DecoderOptions:
 
     children: int = 0
     seconds: float = 10.0
-    memory: int = 3 * 2**30
+    memory: int = 3 * 2**29
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
     @property
@@ -78,12 +81,10 @@ class Decoders:
         for _ in range(2):  # a pool can break for reasons that are none of this picture's
             pool = self._working()
             future = pool.schedule(
-                decode, args=(data, self.options.limits, how, keep), timeout=self.options.seconds
+                _decode_here, args=(data, self.options.limits, how, keep), timeout=self.options.seconds
             )
             try:
-                return await asyncio.wrap_future(future)
-            except PictureError as error:
-                raise PictureError(error.reason, str(error)) from None
+                decoded = await asyncio.wrap_future(future)
             except PebbleTimeout:
                 raise PictureError(
                     "too-slow", f"the picture was not decoded within {self.options.seconds:g} s"
@@ -98,6 +99,10 @@ class Decoders:
             except RuntimeError as error:  # BrokenProcessPool is one
                 log.warning("the decoders are started again: %s", error)
                 self._broken(pool)
+            else:
+                if isinstance(decoded, PictureError):
+                    raise decoded
+                return decoded
         raise WorkerGone("the processes that decode pictures do not stay alive")
 
     def pids(self) -> list[int]:
@@ -107,6 +112,7 @@ class Decoders:
     def _started(self) -> ProcessPool:
         return ProcessPool(
             max_workers=self.options.count,
+            max_tasks=_PICTURES_A_CHILD,
             initializer=_prepare_child,
             initargs=(os.getpid(), self.options.memory),
             context=_context(),
@@ -128,11 +134,29 @@ class Decoders:
     async def _warm(self) -> None:
         """Wait until every child has started, so that the first picture does not."""
         pool = self._working()
-        futures = [pool.schedule(os.getpid, timeout=60) for _ in range(self.options.count)]
+        started: set[int] = set()
         try:
-            await asyncio.gather(*map(asyncio.wrap_future, futures))
-        except (ProcessExpired, PebbleTimeout, RuntimeError) as error:
+            async with asyncio.timeout(_START_SECONDS):
+                while len(started) < self.options.count:  # one that is quick may take several of these
+                    futures = [pool.schedule(_say_hello) for _ in range(self.options.count)]
+                    started.update(await asyncio.gather(*map(asyncio.wrap_future, futures)))
+        except TimeoutError:
+            raise WorkerGone("the processes that decode pictures do not start in time") from None
+        except (ProcessExpired, RuntimeError) as error:
             raise WorkerGone(f"the processes that decode pictures do not start: {error}") from error
+
+
+def _say_hello() -> int:
+    time.sleep(0.01)  # leaves the next one to another child
+    return os.getpid()
+
+
+def _decode_here(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded | PictureError:
+    """Errors are returned: one that is raised keeps its frames, and their pictures, until the next task."""
+    try:
+        return decode(data, limits, how, keep)
+    except PictureError as error:
+        return PictureError(error.reason, str(error))
 
 
 def _ended(pool: ProcessPool) -> None:

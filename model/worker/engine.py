@@ -17,9 +17,9 @@ from model.answering import answer
 from model.classifier import Classifier, Progress, load_classifier
 from model.decode import Decoded, DecodeLimits
 from model.decoders import DecoderOptions, Decoders
-from model.errors import ModelError, PictureError, WorkerError
+from model.errors import BundleError, ModelError, PictureError, WorkerError
 from model.preprocess import Floats, Pixels
-from model.types import BundleInfo, Sight
+from model.types import Answer, BundleInfo, Sight
 from model.worker.cache import Cache, Known
 from model.worker.options import WorkerOptions
 from model.worker.queue import Admission, FairQueue
@@ -248,7 +248,7 @@ class Engine:
         self.counters["answered"] += 1
         stored = decoded.stored if decoded is not None else None
         return Sight(
-            answer=answer(known.logits.tolist(), seat.info),
+            answer=_answer(known, seat.info),
             logits=tuple(known.logits.tolist()),
             embedding=tuple(known.embedding.tolist()),
             near_key=known.near_key,
@@ -266,6 +266,13 @@ class Engine:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _answer(known: Known, info: BundleInfo) -> Answer:
+    try:
+        return answer(known.logits.tolist(), info)
+    except BundleError as error:  # a model that gives no numbers is a fault of ours, not of a request
+        raise WorkerError(str(error)) from error
 
 
 def _fail(future: asyncio.Future[Sight] | asyncio.Future[tuple[Floats, Floats]], error: ModelError) -> None:

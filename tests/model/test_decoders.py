@@ -12,17 +12,21 @@ from collections.abc import AsyncIterator
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from model.decode import DecodeLimits, decode
 from model.decoders import DecoderOptions, Decoders
 from model.errors import PictureError, WorkerGone
 from model.preprocess import Preprocess
-from tests.model.test_decode import png
-from tests.standins.drawings import drawing
+from tests.standins.drawings import drawing, encoded
 
 HOW = Preprocess(height=64, width=64)
-HUGE = png(8000, 7900, rows=7900)
-"""63 megapixels: takes most of a second to decode, from a file of 60 kB."""
+
+
+@pytest.fixture(scope="module")
+def huge() -> bytes:
+    """63 megapixels of 16 bits: takes about a second and 455 MB to decode, from a file of 120 kB."""
+    return encoded(Image.fromarray(np.zeros((7900, 8000), np.uint16)), "PNG")
 
 
 @pytest.fixture
@@ -94,8 +98,8 @@ async def busy_child(decoders: Decoders, seconds: float = 10.0) -> int:
     raise AssertionError("no child is at work")
 
 
-async def test_a_picture_that_kills_its_child_fails_alone(decoders: Decoders) -> None:
-    poison = asyncio.create_task(decoders.decode(HUGE, HOW, keep=True))
+async def test_a_picture_that_kills_its_child_fails_alone(decoders: Decoders, huge: bytes) -> None:
+    poison = asyncio.create_task(decoders.decode(huge, HOW, keep=True))
     os.kill(await busy_child(decoders), signal.SIGKILL)
     others = [asyncio.create_task(decoders.decode(drawing(seed=n), HOW)) for n in range(5)]
     with pytest.raises(PictureError) as caught:
@@ -111,20 +115,20 @@ async def test_idle_children_that_are_killed_are_replaced(decoders: Decoders) ->
         assert (await asyncio.wait_for(decoders.decode(drawing(), HOW), 10)).width == 320
 
 
-async def test_a_picture_that_takes_too_long_is_given_up() -> None:
+async def test_a_picture_that_takes_too_long_is_given_up(huge: bytes) -> None:
     async with Decoders(DecoderOptions(children=1, seconds=0.1)) as decoders:
         with pytest.raises(PictureError) as caught:
-            await decoders.decode(HUGE, HOW, keep=True)
+            await decoders.decode(huge, HOW, keep=True)
         assert caught.value.reason == "too-slow"
         assert (await asyncio.wait_for(decoders.decode(drawing(), HOW), 10)).width == 320
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a cap on the address space")
-async def test_a_picture_that_takes_too_much_memory_is_given_up() -> None:
+async def test_a_picture_that_takes_too_much_memory_is_given_up(huge: bytes) -> None:
     async with Decoders(DecoderOptions(children=1, memory=400 * 2**20)) as decoders:
         pid = decoders.pids()
         with pytest.raises(PictureError) as caught:
-            await decoders.decode(HUGE, HOW)
+            await decoders.decode(huge, HOW)
         assert caught.value.reason == "too-many-pixels"
         assert (await decoders.decode(drawing(), HOW)).width == 320
         assert decoders.pids() == pid  # nobody had to die of it
