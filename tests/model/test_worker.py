@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +25,14 @@ import numpy as np
 import psutil
 import pytest
 
+from model.classifier import Output
 from model.client import WorkerClient
-from model.errors import PictureError, WorkerBusy
+from model.errors import PictureError, WorkerBusy, WorkerError
+from model.preprocess import Preprocess
 from model.types import Answer, BundleInfo, Calibration, Ranked, Sight, Verdict
 from model.worker import protocol
 from model.worker.cache import Cache, Known
+from model.worker.engine import Seat
 from model.worker.options import WorkerOptions, parse
 from model.worker.queue import Admission, FairQueue
 from tests.model.test_decode import png, repeated_gif
@@ -356,7 +360,10 @@ async def test_a_bundle_is_swapped_under_load_without_a_failure(worker: Running,
         for one in seen:
             assert one.answer.character == ("hulk" if one.bundle == before else "iron-man")
         # a picture known to the old bundle is looked at again by the new one
-        assert not (await client.look(drawing("green", seed=0, kind="JPEG"))).cached or seen[-1].cached
+        assert [(await client.look(drawing("green", seed=0, kind="JPEG"))).cached for _ in "ab"] == [
+            False,
+            True,
+        ]
 
 
 async def test_a_bundle_that_does_not_load_leaves_the_old_one(
@@ -474,6 +481,47 @@ async def test_lines_take_turns() -> None:
     queue.put("z", "z1")
     assert await asyncio.wait_for(waiting, 1) == "z1"
     assert len(queue) == 0
+
+
+class Fussy:
+    """A classifier for which batches pay, and which cannot stand white pictures."""
+
+    info = BundleInfo("fussy", ("loki", "thor"))
+    level = "exact"
+    backend = "none"
+    preprocess = Preprocess(height=4, width=4)
+    batch = 4
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, pixels: np.ndarray) -> Output:
+        self.sizes.append(len(pixels))
+        if (pixels == 255).any():
+            raise RuntimeError("white")
+        mean = pixels.reshape(len(pixels), -1).mean(1, dtype=np.float32)[:, None]
+        return Output(np.hstack([mean, -mean]), mean)
+
+
+async def test_batches_are_made_where_they_pay_and_a_poison_picture_fails_alone() -> None:
+    counters: Counter[str] = Counter()
+    classifier = Fussy()
+    seat = Seat(classifier, counters)
+    with seat:
+        values = [10, 20, 255, 40, 50, 60]
+        looks = [seat.look(np.full((4, 4, 3), value, np.uint8), lambda: True) for value in values]
+        unwanted = seat.look(np.zeros((4, 4, 3), np.uint8), lambda: False)
+        *seen, dropped = await asyncio.gather(*looks, unwanted, return_exceptions=True)
+    for value, one in zip(values, seen, strict=True):
+        if value == 255:
+            assert isinstance(one, WorkerError)
+        else:
+            assert not isinstance(one, BaseException)
+            assert one[0].tolist() == [value, -value]
+    assert isinstance(dropped, asyncio.CancelledError)
+    assert counters["dropped"] == 1
+    assert classifier.sizes == [4, 1, 1, 1, 1, 2]
+    await seat.close()
 
 
 def test_admission_counts_keys_and_bytes() -> None:
