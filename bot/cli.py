@@ -112,14 +112,20 @@ class _bar:  # noqa: N801  # used like a function
         return self._show
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._end()
 
     def _show(self, what: str, fraction: float) -> None:
+        if fraction >= 1:
+            self._end()
+            return
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task(words()("run-preparing"), total=1.0)
         self._progress.update(self._task, completed=fraction)
-        if fraction >= 1:
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._task = None
             self._progress.stop()
 
 

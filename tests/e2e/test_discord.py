@@ -117,6 +117,7 @@ async def test_every_way_to_ask_where_nothing_is_watched(tmp_path: Path, bundle:
         by_menu = await s.ann.message_command(s.channel, "Who is this?", posted)
         answer = await by_menu.original()
         assert "**Captain America**" in answer.content
+        assert len(s.discord.replies(s.channel)) == 1
         again = await (await s.ann.message_command(s.channel, "Who is this?", posted)).original()
         assert "answered that picture already" in again.content
         assert str(answer.id) in again.content
