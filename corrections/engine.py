@@ -92,16 +92,18 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
 
 def complaint(error: DBAPIError | NoConnection | OSError, place: str) -> LedgerError:
     """What the database or the file system says, as an error of ours in one sentence."""
-    said = str(error.orig if isinstance(error, DBAPIError) else error).lower()
+    if isinstance(error, OSError):
+        return Unwritable(f"{error.filename or place} cannot be read or written: {error.strerror or error}")
     if isinstance(error, NoConnection):
         return LedgerLocked(f"too many are reading {place} at once")
-    if "locked" in said or "busy" in said:
+    said = str(error.orig).lower()
+    if "is locked" in said or "is busy" in said:
         return LedgerLocked(f"another process is writing to {place} and does not let go")
-    if "not a database" in said or "malformed" in said:
+    if "not a database" in said or "image is malformed" in said:
         return NotALedger(f"{place} is not a ledger, or it is damaged")
-    if "full" in said:
+    if "disk is full" in said or "no space left" in said:
         return Unwritable(f"the disk under {place} is full")
-    if isinstance(error, OSError) or "unable to open" in said or "readonly" in said or "disk i/o" in said:
+    if "unable to open" in said or "readonly" in said or "disk i/o" in said:
         return Unwritable(f"{place} cannot be opened or written to")
     if "no such table" in said or "no such column" in said or "undefinedtable" in said:
         return NotMigrated(f"the tables in {place} are older than this version of the program")

@@ -68,9 +68,12 @@ async def sweep(
     disk_cap_bytes: int | None,
 ) -> Swept:
     """See `corrections.ledger.Ledger.sweep`."""
-    expired = or_(
-        and_(BlobRow.posted_at < now - keep_unvoted, ~_voted(), ~_approved()),
-        and_(BlobRow.posted_at < now - keep_unconsented, ~_consented()),
+    expired = and_(
+        BlobRow.posted_at < now - min(keep_unvoted, keep_unconsented),  # for the index; the rest decides
+        or_(
+            and_(BlobRow.posted_at < now - keep_unvoted, ~_voted(), ~_approved()),
+            and_(BlobRow.posted_at < now - keep_unconsented, ~_consented()),
+        ),
     )
     total = await _in_batches(work, store, expired, now)
     if disk_cap_bytes is not None:
@@ -82,8 +85,8 @@ async def _in_batches(work: UnitOfWork, store: BlobStore, which: ColumnElement[b
     total = Swept(0, 0)
 
     async def one(session: AsyncSession) -> tuple[int, Swept]:
-        query = select(BlobRow).where(BlobRow.erased_at.is_(None), which).order_by(BlobRow.id).limit(AT_ONCE)
-        blobs = list(await session.scalars(query))
+        query = select(BlobRow).where(BlobRow.erased_at.is_(None), which)
+        blobs = list(await session.scalars(query.order_by(BlobRow.posted_at, BlobRow.id).limit(AT_ONCE)))
         return len(blobs), await _erase(session, store, blobs, now)
 
     while True:

@@ -50,10 +50,11 @@ def replay(events: Iterable[VoteEventRow]) -> list[Opinion]:
     """The opinions that a person's history about one picture leaves, the standing one last."""
     stack: list[Opinion] = []
     for event in events:
-        if event.action == UNDO:
-            stack.pop()
+        if event.action == UNDO:  # two at once from two machines may find one opinion only
+            del stack[-1:]
         elif event.action == AGAIN:
-            stack[-1].cases.add(event.case_id)
+            for standing in stack[-1:]:
+                standing.cases.add(event.case_id)
         else:
             labels = frozenset(event.labels or ())
             stack.append(
