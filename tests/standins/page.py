@@ -24,7 +24,7 @@ from bot.web.app import WebAdapter
 from corrections.ledger import Ledger
 from model.errors import PictureError
 from model.near import SIDE, near_key
-from model.types import Answer, Ranked, Sight, Verdict
+from model.types import Answer, Eyes, Ranked, Sight, Verdict
 from tests.standins.drawings import COLOURS
 
 SECRET = bytes(range(32))
@@ -100,20 +100,20 @@ class Served:
 
 
 @asynccontextmanager
-async def page_served(folder: Path, **variables: str) -> AsyncIterator[Served]:
+async def page_served(folder: Path, eyes: Eyes | None = None, **variables: str) -> AsyncIterator[Served]:
     """Serve the page on a free port of loopback, its ledger in ``folder``.
 
-    ``variables`` are settings, as ``web__host="::1"``.
+    ``eyes`` are others than the table; ``variables`` are settings, as ``web__host="::1"``.
     """
     environ = {"WHOSTHAT_WEB__PORT": "0", "WHOSTHAT_DATA_DIR": str(folder / "data")}
     environ |= {f"WHOSTHAT_{key.upper()}": value for key, value in variables.items()}
     settings = load(environ=environ, folder=folder)
     ledger = await Ledger.open(settings.database_url, settings.data_dir)
     try:
-        eyes = TableEyes()
+        table = TableEyes()
         limits = RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute)
-        desk = Desk(eyes, ledger, limits, caps={"mebibytes": 20, "megapixels": 64})
+        desk = Desk(eyes or table, ledger, limits, caps={"mebibytes": 20, "megapixels": 64})
         async with WebAdapter(desk, settings, SECRET) as web:
-            yield Served(web.url, eyes, ledger, settings, desk)
+            yield Served(web.url, table, ledger, settings, desk)
     finally:
         await ledger.close()

@@ -1,0 +1,113 @@
+"""Remakes the pictures of the page: ``python docs/pictures/make.py`` from the project's folder.
+
+It serves the real page over the real desk and ledger in a temporary folder and photographs it in headless
+Chromium (the development dependencies and Debian's chromium are needed). The figure on the pictures is drawn
+by `hero` below. With ``--model`` the answer comes from the model that the settings name, as prepared by
+``whosthat run``; without, from the table of answers by colour that the tests use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from playwright.async_api import Browser, expect  # noqa: E402
+
+from bot.app import open_eyes  # noqa: E402
+from bot.settings import load  # noqa: E402
+from tests.standins.browser import choose, chromium  # noqa: E402
+from tests.standins.page import page_served  # noqa: E402
+
+NIGHT, WALL, RED, DARK, GOLD, LIGHT = "#2b1420", "#5b1f2a", "#c42b27", "#8d1a1d", "#e9b23c", "#fff3c9"
+
+
+def hero() -> bytes:
+    """A figure in red and gold armour, of circles, boxes and polygons, as a PNG of 720 x 720 pixels."""
+    image = Image.new("RGB", (1440, 1440), WALL)
+    draw = ImageDraw.Draw(image)
+    for ray in range(0, 1440, 160):
+        draw.polygon([(720, 620), (ray - 500, -40), (ray - 420, -40)], fill="#6d2833")
+        draw.polygon([(720, 620), (ray + 500, -40), (ray + 580, -40)], fill="#6d2833")
+    draw.rectangle((0, 1180, 1440, 1440), fill=NIGHT)
+    for x in range(20, 1440, 180):
+        height = 180 + (x * 7919) % 260
+        draw.rectangle((x, 1180 - height, x + 130, 1180), fill="#3b1a26")
+        for y in range(1200 - height, 1160, 46):
+            draw.rectangle((x + 24 + (y * x) % 50, y, x + 44 + (y * x) % 50, y + 20), fill=GOLD)
+    # the figure: arms, body, head, from the back to the front
+    for side in (-1, 1):
+
+        def at(*points: tuple[int, int], side: int = side) -> list[tuple[int, int]]:
+            return [(720 + side * x, y) for x, y in points]
+
+        draw.polygon(at((200, 700), (390, 740), (470, 1010), (330, 1060)), fill=DARK)
+        draw.polygon(at((335, 985), (480, 945), (540, 1180), (390, 1220)), fill=GOLD)
+        draw.polygon(at((400, 1190), (545, 1150), (550, 1290), (430, 1320)), fill=RED)
+        draw.polygon(at((60, 1050), (290, 1010), (300, 1440), (70, 1440)), fill=DARK)
+        draw.polygon(at((140, 640), (420, 650), (440, 800), (230, 840)), fill=RED)
+    draw.polygon([(420, 660), (1020, 660), (960, 1120), (840, 1200), (600, 1200), (480, 1120)], fill=RED)
+    draw.polygon([(560, 660), (880, 660), (820, 760), (620, 760)], fill=GOLD)
+    draw.polygon([(560, 980), (880, 980), (850, 1200), (590, 1200)], fill=DARK)
+    draw.ellipse((640, 800, 800, 960), fill=GOLD)
+    draw.ellipse((662, 822, 778, 938), fill=LIGHT)
+    draw.polygon([(630, 560), (810, 560), (830, 700), (610, 700)], fill=DARK)
+    draw.rounded_rectangle((540, 200, 900, 640), radius=150, fill=RED)
+    face = [(600, 350), (680, 410), (760, 410), (840, 350), (850, 500), (790, 620), (650, 620), (590, 500)]
+    draw.polygon(face, fill=GOLD)
+    draw.polygon([(622, 460), (702, 478), (702, 506), (630, 496)], fill=LIGHT)
+    draw.polygon([(818, 460), (738, 478), (738, 506), (810, 496)], fill=LIGHT)
+    draw.line([(668, 572), (772, 572)], fill=DARK, width=12)
+    buffer = io.BytesIO()
+    image.resize((720, 720), Image.Resampling.LANCZOS).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+async def photograph(
+    browser: Browser, url: str, file: Path, size: tuple[int, int], scheme: str, clicks: tuple[str, ...] = ()
+) -> None:
+    """Drop the hero on the page and take its picture after pressing the buttons named."""
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        device_scale_factor=1.5,
+        locale="en-GB",
+        reduced_motion="reduce",
+    )
+    page = await context.new_page()
+    await page.goto(url)
+    await choose(page, hero())
+    await expect(page.get_by_role("button", name="Right")).to_be_visible(timeout=30_000)
+    for name in clicks:
+        await page.get_by_role("button", name=name).click()
+    await page.screenshot(path=file, full_page=True)
+    await context.close()
+
+
+async def main(folder: Path, with_model: bool) -> None:
+    """Write both pictures to ``folder``."""
+    async with AsyncExitStack() as stack:
+        eyes = await open_eyes(stack, load(folder=PROJECT)) if with_model else None
+        data = stack.enter_context(tempfile.TemporaryDirectory())
+        served = await stack.enter_async_context(page_served(Path(data), eyes))
+        browser = await stack.enter_async_context(chromium())
+        await photograph(browser, served.url, folder / "page-light.png", (960, 640), "light")
+        await photograph(browser, served.url, folder / "page-phone-dark.png", (375, 740), "dark", ("Wrong",))
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description="Remakes the pictures of the page.")
+    arguments.add_argument("--model", action="store_true", help="ask the model that the settings name")
+    arguments.add_argument("folder", nargs="?", type=Path, default=HERE, help="where they are written")
+    given = arguments.parse_args()
+    asyncio.run(main(given.folder, given.model))
