@@ -26,10 +26,10 @@ _LOADING = 600.0  # seconds; a swap may have to download and build the bundle fi
 class WorkerClient:
     """Asks the worker at one address, over as many connections as it takes.
 
-    A worker that does not listen is waited for until the deadline: it may be starting again. When the
-    connection dies with a request in flight, that request is tried once more and no oftener, because it
-    may be what the worker died of; before that a worker must be alive again, or the second try may end
-    in the last moments of the first one. What the worker refuses is refused at once.
+    A worker that does not listen, or has no model yet, is waited for until the deadline: it may be starting
+    again. When the connection dies with a request in flight, that request is tried once more and no
+    oftener, because it may be what the worker died of; before that a worker must be alive again, or the
+    second try may end in the last moments of the first one. What the worker refuses is refused at once.
     """
 
     def __init__(self, address: str, *, deadline: float = 30.0) -> None:
@@ -129,6 +129,8 @@ class WorkerClient:
                 return await self._once(method, path, body, headers, left)
             except TimeoutError:
                 raise DeadlinePassed(f"the worker did not answer within {seconds:g} s") from None
+            except _WarmingError:
+                gone = WorkerGone("the worker is still loading its model")
             except aiohttp.ClientConnectorError as error:
                 gone = WorkerGone("no worker listens at its address")
                 gone.__cause__ = error
@@ -160,6 +162,8 @@ class WorkerClient:
                 content = None
             if not isinstance(content, dict):
                 raise WorkerGone(f"what answers at the worker's address is no worker (HTTP {reply.status})")
+            if reply.status == 503 and content.get("reason") == protocol.WARMING:
+                raise _WarmingError
             if reply.status != 200:
                 raise protocol.error_from_http(reply.status, content)
             return content
@@ -174,6 +178,10 @@ class WorkerClient:
             )
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
+
+
+class _WarmingError(Exception):
+    """It is there, but has no model yet."""
 
 
 def _header_safe(key: str) -> str:

@@ -186,8 +186,11 @@ class WorkerSupervisor:
             word, _, rest = raw.decode("utf-8", "replace").strip().partition(" ")
             if word == "progress":
                 fraction, _, what = rest.partition(" ")
-                if self._progress is not None:
-                    self._progress(what, float(fraction))
+                try:
+                    if self._progress is not None:
+                        self._progress(what, float(fraction))
+                except Exception:  # a bar that cannot be drawn is no reason not to start
+                    log.exception("the progress of the worker cannot be shown")
             elif word == "ready" and not ready.done():
                 ready.set_result(rest)
             elif word == "failed" and not ready.done():

@@ -45,6 +45,9 @@ FAIRNESS_KEY = "X-Fairness-Key"
 KEEP = "X-Keep"
 """``1`` asks for the picture re-encoded, in ``stored``."""
 
+WARMING = "warming"
+"""The reason of a 503 that comes of having no model yet; ``identify`` waits for it instead."""
+
 _UNSUPPORTED = ("empty", "not-a-picture")
 _BUNDLE_ERRORS: dict[str, type[BundleError]] = {
     kind.__name__: kind for kind in (BundleError, BundleMissing, BundleDamaged, BackendMissing)

@@ -161,7 +161,7 @@ def _refused(status: int, reason: str, detail: str) -> web.Response:
 
 
 def _warming() -> web.Response:
-    response = _refused(503, "warming", "the model is being loaded")
+    response = _refused(503, protocol.WARMING, "the model is being loaded")
     response.headers["Retry-After"] = "1"
     return response
 

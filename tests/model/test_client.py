@@ -147,6 +147,25 @@ async def test_what_is_refused_is_refused_at_once(
         assert caught.value.reason == body["reason"]
 
 
+async def test_a_worker_without_a_model_yet_is_waited_for(path: str) -> None:
+    asked = 0
+
+    async def warming(_: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            return web.json_response({"reason": "warming", "detail": "wait"}, status=503)
+        return web.json_response({"id": "b", "characters": ["loki"], "names": {}, "calibration": {}})
+
+    async with answering(path, warming), WorkerClient(path) as client:
+        assert (await client.bundle()).id == "b"
+        assert asked == 3
+        asked = -1000
+        client.deadline = 0.2
+        with pytest.raises(WorkerGone, match="loading"):
+            await client.bundle()
+
+
 async def test_what_is_no_worker_is_said_so(path: str) -> None:
     async def page(_: web.Request) -> web.StreamResponse:
         return web.Response(text="<h1>It works!</h1>", content_type="text/html")

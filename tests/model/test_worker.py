@@ -429,6 +429,24 @@ async def test_what_is_in_flight_is_delivered_and_nothing_is_left(
         assert is_empty(folder)
 
 
+async def test_it_can_be_stopped_while_it_starts(quick: WorkerOptions, folder: Path) -> None:
+    options = replace(quick, listen=f"unix:{folder}/w")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "model.worker", *options.to_arguments()), cwd=ROOT, stdout=subprocess.PIPE
+    )
+    try:
+        await until(lambda: not is_empty(folder), 30)  # it listens before it has a model
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+        await until_gone(children)
+        assert is_empty(folder)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def test_it_leaves_when_whoever_started_it_does(quick: WorkerOptions, folder: Path) -> None:
     private = folder / "whosthat-x"
     private.mkdir()
