@@ -45,3 +45,5 @@ def set_up(level: str, as_json: bool, secrets: Collection[str] = ()) -> None:
             logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
         # It warns that voice is missing, which nobody here wants.
         logging.getLogger("discord.client").setLevel(logging.ERROR)
+        # Malformed requests are answered with 400; a traceback of each would let strangers fill the log.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

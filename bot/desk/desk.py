@@ -93,10 +93,11 @@ class Desk:
                 await self._answer_once(ask, voice, underway)
             elif ask.direct:
                 await voice.say(Already(said))
-        except LedgerError:
-            log.exception("the ledger failed on %s", ask.address.platform)
-            if ask.direct:
-                await voice.say(Reply((Refused("error-ledger"),), ask.asker.language))
+        except Exception as error:
+            log.exception("a message on %s was not answered", ask.address.platform)
+            key = "error-ledger" if isinstance(error, LedgerError) else "error-trouble"
+            if ask.direct or self._limits.first_refusal(*ask.asker.key):
+                await voice.say(Reply((Refused(key),), ask.asker.language))
         finally:
             del self._answering[ask.address]
             underway.done.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from typing import Any
 
 import discord
@@ -24,6 +25,9 @@ from corrections.types import Address
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = 10_000
+"""Interactions that a second delivery is told by."""
+
 Interaction = discord.Interaction[discord.Client]
 
 
@@ -34,9 +38,15 @@ class Clicks:
         self._desk = desk
         self._refreshing: dict[Address, bool] = {}  # True: it changed again meanwhile
         self._tasks: set[asyncio.Task[None]] = set()
+        self._handled: OrderedDict[int, None] = OrderedDict()
 
     async def handle(self, interaction: Interaction) -> None:
         """One component or form. Ids that we never made are answered, not obeyed."""
+        if interaction.id in self._handled:  # delivered twice; a second undo would take back something else
+            return
+        self._handled[interaction.id] = None
+        if len(self._handled) > REMEMBERED:
+            self._handled.popitem(last=False)
         data: dict[str, Any] = dict(interaction.data or {})
         button = ButtonId.parse(str(data.get("custom_id", "")))
         language = language_of(interaction)

@@ -119,7 +119,6 @@ discord-help = I say which Marvel film character is in a picture.
     • Ask with </whois>, by a right click on a message → Apps → “Who is this?”, by mentioning me beside a picture, or in a direct message.
     • Press Right or Wrong below an answer; Wrong lets you say who it is. Nobody is pinged, and you can change your mind.
     I name fictional characters only, never private people.
-discord-watching-help = In watched channels I answer every picture by myself.
 
 ## The page
 
@@ -127,11 +126,10 @@ web-title = Who is that?
 web-lead = Drop a picture: I say which Marvel film character is in it.
 web-drop = Drop a picture here, paste one, or
 web-choose = choose a file
-web-privacy = Pictures are looked at on this computer and kept for { $hours } hours unless you say something about them.
+web-privacy = Pictures are looked at by this program alone and kept for { $hours } hours unless you say something about them.
 web-looking = Looking…
 web-your-picture = The picture you asked about
 web-runners-up = What else it could be
-web-search = Who is it?
 web-suggestions = Characters
 web-note = I name fictional characters only. I am not a face recogniser, and I am often wrong about pictures from outside the films.
 web-bundle = Answered by { $bundle } in { $milliseconds } ms.
