@@ -20,9 +20,10 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 HASHED_UP_TO = 128 * 2**20
 """Larger files are checked by their size alone: SHA-256 takes 0.1 s for 100 MB, and a start must be quick."""
+
+ABANDONED_AFTER = 3600.0
+"""Seconds after which a folder that was never finished is taken away by the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,10 @@ def new_folder(place: Path) -> Iterator[Path]:
     the same bundle at once the first one's stays.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
+    for left in place.parent.glob(f".{place.name}-*"):  # by a process that was killed meanwhile
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > ABANDONED_AFTER:
+                shutil.rmtree(left, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         yield draft
@@ -183,7 +191,7 @@ def new_folder(place: Path) -> Iterator[Path]:
         _sync(draft)
         draft.chmod(0o755)
         aside = draft.with_name(draft.name + "-old")
-        if place.exists():
+        with suppress(FileNotFoundError):  # nothing is there, or another process was faster
             place.rename(aside)
         try:
             draft.rename(place)

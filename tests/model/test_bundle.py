@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,16 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
             assert not (place / "whole").exists() or (place / "whole").read_text() == "first"
     assert (place / "whole").read_text() == "second"
     assert list(place.parent.iterdir()) == [place]
+
+
+def test_what_a_killed_process_left_behind_is_taken_away(tmp_path: Path) -> None:
+    old, young = tmp_path / ".tiny-old", tmp_path / ".tiny-young"
+    for left in (old, young):
+        left.mkdir()
+        (left / "model.onnx").write_bytes(b"half")
+    os.utime(old, (1, 1))
+    tiny_bundle(tmp_path / "tiny")
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny", young.name}
 
 
 def test_two_that_write_the_same_folder_at_once_both_end_well(tmp_path: Path) -> None:
