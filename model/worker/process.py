@@ -56,6 +56,7 @@ class _Process:
             make_app(engine),
             handler_cancellation=True,  # nobody waits for the answer to a closed connection
             shutdown_timeout=self.options.stop_seconds,
+            auto_decompress=False,  # raw bytes in: what is packed on the way is no picture
             access_log=None,
         )
         watch = asyncio.create_task(self._watch_parent()) if self.options.exit_with_parent else None

@@ -143,6 +143,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response(body, status=status, headers=headers)
     except web.HTTPException as error:
         return _refused(error.status, "request", error.reason)
+    except web.RequestPayloadError:
+        return _refused(400, "request", "the body of the request does not read")
     except Exception as error:  # a fault of ours is said in the protocol's own form
         log.exception("%s %s failed", request.method, request.path)
         return _refused(500, "trouble", f"the worker has a fault: {type(error).__name__}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -197,6 +198,7 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "30,000 x 30,000": (lambda: png(30_000, 30_000, rows=300), 422, "too-many-pixels"),
     "a bomb": (lambda: png(60_000, 60_000, rows=500), 422, "too-many-pixels"),
     "damaged": (lambda: bytes(drawing(kind="WEBP")[:20]) + bytes(5000), 422, "damaged"),
+    "packed": (lambda: gzip.compress(bytes(100_000_000)), 415, "not-a-picture"),
     "40 MB": (lambda: drawing() + bytes(40_000_000), 413, "too-many-bytes"),
 }
 
@@ -206,7 +208,8 @@ async def test_each_bad_input_gets_its_reason_and_the_next_picture_is_answered(
 ) -> None:
     for number, (name, (make, status, reason)) in enumerate(BAD.items()):
         data = make()
-        async with http.post("/v1/identify", data=io.BytesIO(data)) as response:
+        headers = {"Content-Encoding": "gzip"} if name == "packed" else {}
+        async with http.post("/v1/identify", data=io.BytesIO(data), headers=headers) as response:
             body = await response.json()
             assert (response.status, body["reason"]) == (status, reason), name
             assert len(body["detail"]) > len(reason), name
