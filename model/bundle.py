@@ -175,8 +175,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def new_folder(place: Path) -> Iterator[Path]:
     """A temporary folder that becomes ``place`` in one step when the block ends well, or disappears.
 
-    What stood at ``place`` is replaced; whoever has its files open keeps them. When two processes make
-    the same bundle at once the first one's stays.
+    What stood at ``place`` is replaced; whoever has its files open keeps them.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     for left in place.parent.glob(f".{place.name}-*"):  # by a process that was killed meanwhile
@@ -190,16 +189,8 @@ def new_folder(place: Path) -> Iterator[Path]:
             _sync(path)
         _sync(draft)
         draft.chmod(0o755)
-        aside = draft.with_name(draft.name + "-old")
-        with suppress(FileNotFoundError):  # nothing is there, or another process was faster
-            place.rename(aside)
-        try:
-            draft.rename(place)
-        except OSError:
-            if not place.is_dir():
-                raise
+        _put(draft, place)
         _sync(place.parent)
-        shutil.rmtree(aside, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -308,6 +299,23 @@ def _plain_id(folder: Path) -> str:
     if folder.parent.name == "snapshots":  # the hub's cache: models--OWNER--NAME/snapshots/<commit>
         name = folder.parent.parent.name.removeprefix("models--")
     return bundle_id(slugify(name) or "model", *parts)
+
+
+def _put(draft: Path, place: Path) -> None:
+    """Rename ``draft`` to ``place``; what stands there goes first, which others may be doing as well."""
+    for attempt in range(20):
+        aside = draft.with_name(f"{draft.name}-{attempt}")
+        with suppress(FileNotFoundError):
+            place.rename(aside)
+        try:
+            draft.rename(place)
+        except OSError:
+            if attempt == 19:
+                raise
+        else:
+            return
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
