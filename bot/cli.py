@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -41,6 +42,7 @@ def run(config: Config = None) -> None:
     from bot.app import serve
 
     settings = _settings(config)
+    os.umask(0o077)  # what is kept is the operator's alone
     console = Console(highlight=False, soft_wrap=True)
     with _bar(console) as progress:
         _run(serve(settings, lambda line: console.print(line, markup=False), progress))
