@@ -34,7 +34,7 @@ FINISH_SECONDS = 10
 Progress = Callable[[str, float], None]
 
 
-class Stopped(Exception):  # noqa: N818  # not an error
+class Stopped(Exception):  # not an error
     """Told to stop before everything had started."""
 
 

@@ -18,8 +18,6 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
     └── TooManyProposals    this person has proposed enough names for a day
 """
 
-# ruff: noqa: N818 - these names say what happened, as those of model.errors do
-
 from __future__ import annotations
 
 

@@ -1,15 +1,15 @@
 """What can go wrong with a picture or a model.
 
-    ModelError
-    ├── PictureError            the picture is at fault; ``reason`` says how (HTTP 415, 422 or 413)
-    ├── WorkerError             the picture may be fine
-    │   ├── WorkerBusy          the queue is full; ``retry_after`` in seconds (HTTP 503)
-    │   ├── DeadlinePassed      the time that was given ran out (HTTP 504)
-    │   └── WorkerGone          no worker answers, or it died twice with this picture
-    └── BundleError             a model that cannot be loaded, said in one sentence
-        ├── BundleMissing       there is nothing at that place
-        ├── BundleDamaged       its files do not match its manifest, or do not parse
-        └── BackendMissing      what would run it is not installed
+ModelError
+├── PictureError            the picture is at fault; ``reason`` says how (HTTP 415, 422 or 413)
+├── WorkerError             the picture may be fine
+│   ├── WorkerBusy          the queue is full; ``retry_after`` in seconds (HTTP 503)
+│   ├── DeadlinePassed      the time that was given ran out (HTTP 504)
+│   └── WorkerGone          no worker answers, or it died twice with this picture
+└── BundleError             a model that cannot be loaded, said in one sentence
+    ├── BundleMissing       there is nothing at that place
+    ├── BundleDamaged       its files do not match its manifest, or do not parse
+    └── BackendMissing      what would run it is not installed
 """
 
 from __future__ import annotations

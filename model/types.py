@@ -106,7 +106,9 @@ class Sight:
 class Eyes(Protocol):
     """Whatever can look at a picture: the worker's client in earnest, a table of answers in tests."""
 
-    async def look(self, picture: bytes, *, fairness_key: str = "", keep: bool = False, deadline: float | None = None) -> Sight:
+    async def look(
+        self, picture: bytes, *, fairness_key: str = "", keep: bool = False, deadline: float | None = None
+    ) -> Sight:
         """Look at one encoded picture.
 
         Args:

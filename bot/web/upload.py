@@ -18,7 +18,7 @@ CHUNK = 1 << 16
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
-class UploadRefused(Exception):  # noqa: N818  # it says what happened
+class UploadRefused(Exception):  # it says what happened
     """No picture came; ``refused`` says why."""
 
     def __init__(self, refused: Refused) -> None:

@@ -51,7 +51,7 @@ def tiny_bundle(
 
     Args:
         name: begins its id; another name is another bundle.
-        slow: rounds of a loop that multiplies 256 x 256 matrices (about 0.2 ms each on one core) for each run.
+        slow: rounds of a loop that multiplies 256 x 256 matrices (0.2 ms each on one core) a run.
         nobody: False leaves that class out, as models from the hub do.
         bias: added to the logit of iron-man; 100 makes every answer iron-man.
     """

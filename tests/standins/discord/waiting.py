@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class StandinTimeout(AssertionError):  # noqa: N818
+class StandinTimeout(AssertionError):
     """What a test waited for did not happen in time; the message says what did."""
 
 
