@@ -86,15 +86,24 @@ def load_classifier(
 
 
 def find_bundle(use: str, *, models_dir: Path, progress: Progress | None = None) -> Path:
-    """The folder that ``use`` means, built or downloaded first where it has to be."""
-    if use == "builtin":
-        from model.builtin import prepare
+    """The folder that ``use`` means, built or downloaded first where it has to be.
 
-        return prepare(models_dir, progress)
-    if use.startswith("hub:"):
-        from model.hub import fetch
+    Raises:
+        BundleError: see `load_classifier`.
+    """
+    try:
+        if use == "builtin":
+            from model.builtin import prepare
 
-        return fetch(use.removeprefix("hub:"), models_dir, progress)
+            return prepare(models_dir, progress)
+        if use.startswith("hub:"):
+            from model.hub import fetch
+
+            return fetch(use.removeprefix("hub:"), models_dir, progress)
+    except OSError as error:  # a full disk, a folder that is not ours
+        raise BundleError(
+            f"the model cannot be written to {models_dir}: {error.strerror or error}"
+        ) from error
     if not use.strip():
         raise BundleError("model.use is empty; it is builtin, a folder, or hub:OWNER/NAME")
     return Path(use).expanduser()

@@ -24,7 +24,7 @@ def head(
     splits: Annotated[
         Path | None, typer.Option(help="The table of the pictures; splits.csv in their folder if not given.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Picks the pictures on which ONNX and torch are compared.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the folds, and what ONNX and torch are compared on.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Where what the backbone saw is kept.")] = None,
     compare: Annotated[int, typer.Option(help="How many pictures ONNX and torch are compared on.")] = 200,
     final: Annotated[

@@ -101,6 +101,32 @@ def test_a_graph_that_does_not_parse_is_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_without_torch_the_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_bundle(tmp_path / "tiny")
+    (folder / "manifest.json").unlink()
+    (folder / "model.onnx").rename(folder / "model.safetensors")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BackendMissing, match=r"pip install 'whosthat\[training\]'"):
+        load_classifier(str(folder), models_dir=tmp_path)
+
+
+def test_without_huggingface_hub_the_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(BackendMissing, match=r"pip install 'whosthat\[training\]'"):
+        load_classifier("hub:somebody/tiny", models_dir=tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file, not a folder")
+    with pytest.raises(BundleError, match="cannot be written to") as caught:
+        load_classifier("builtin", models_dir=tmp_path / "models")
+    assert "\n" not in str(caught.value)
+
+
 def test_onnx_needs_no_torch(tmp_path: Path) -> None:
     """The process that serves on a CPU never imports torch or transformers."""
     folder = tiny_bundle(tmp_path / "tiny")
