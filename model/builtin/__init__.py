@@ -71,7 +71,8 @@ def build(
     from model.builtin import graph
     from model.builtin.card import card
     from model.builtin.wheel import LICENCE, VERSION, WHEEL, backbone_file
-    from model.bundle import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, new_folder, seal, write_json
+    from model.bundle import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, seal, write_json
+    from model.folders import new_folder
     from model.preprocess import Preprocess
     from model.types import BundleInfo
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from model.bundle import new_folder, read_bundle, slugify
+from model.bundle import read_bundle, slugify
 from model.errors import BundleDamaged, BundleError, BundleMissing
+from model.folders import new_folder
 from model.types import NOBODY, Calibration
 from tests.standins.bundles import TINY_CHARACTERS, tiny_bundle
 

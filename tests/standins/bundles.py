@@ -15,7 +15,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from model.bundle import CONFIG, ONNX, PREPROCESSOR, bundle_id, new_folder, seal, write_json
+from model.bundle import CONFIG, ONNX, PREPROCESSOR, bundle_id, seal, write_json
+from model.folders import new_folder
 from model.preprocess import Preprocess
 from model.types import NOBODY, BundleInfo, Calibration
 from tests.standins.drawings import COLOURS
