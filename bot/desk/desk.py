@@ -110,8 +110,9 @@ class Desk:
         outcomes = await asyncio.gather(
             *(self._one(ask, slot, fetch) for slot, fetch in enumerate(ask.pictures))
         )
-        told = [outcome for outcome in outcomes if ask.direct or self._worth_saying(outcome)]
-        if not told or (underway.deleted and not ask.direct):
+        told = [each for each in outcomes if each is not None and (ask.direct or self._worth_saying(each))]
+        if not told or underway.deleted:
+            await voice.drop()
             return
         reply = Reply(_each_once(told), ask.asker.language, ask.left_out if ask.direct else 0)
         address = await voice.say(reply)
@@ -119,10 +120,8 @@ class Desk:
             await self._ledger.replied([each.prediction_id for each in reply.identified], address)
 
     @staticmethod
-    def _worth_saying(outcome: Identified | Refused | None) -> bool:
-        return outcome is not None and not (
-            isinstance(outcome, Identified) and outcome.verdict is Verdict.NOBODY
-        )
+    def _worth_saying(outcome: Identified | Refused) -> bool:
+        return not (isinstance(outcome, Identified) and outcome.verdict is Verdict.NOBODY)
 
     async def _one(
         self, ask: Ask, slot: int, fetch: Callable[[], Awaitable[bytes]]
@@ -366,14 +365,12 @@ class Desk:
             log.warning("%d answers were not finished in time", len(self._answering))
 
 
-def _each_once(outcomes: list[Identified | Refused | None]) -> tuple[Identified | Refused, ...]:
+def _each_once(outcomes: list[Identified | Refused]) -> tuple[Identified | Refused, ...]:
     """The outcomes in order; a refusal that says the same for several pictures is said once."""
     said: dict[object, Identified | Refused] = {}
     for outcome in outcomes:
-        if isinstance(outcome, Identified):
-            said[outcome.prediction_id, outcome.slot] = outcome
-        elif outcome is not None:
-            said.setdefault(outcome.key, outcome)
+        key = outcome.key if isinstance(outcome, Refused) else outcome.slot
+        said.setdefault(key, outcome)
     return tuple(said.values())
 
 

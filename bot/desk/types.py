@@ -155,6 +155,10 @@ class Voice(Protocol):
         """Send it; return the address of our own message, or None if it could not be sent."""
         ...
 
+    async def drop(self) -> None:
+        """There is nothing to say after all: take back whatever shows that an answer is under way."""
+        ...
+
     async def unsay(self, replies: list[Address]) -> None:
         """Delete messages of our own; ones that are gone are no error."""
         ...

@@ -59,6 +59,9 @@ class MessageVoice:
             return None
         return address_of(sent, message.author.id)
 
+    async def drop(self) -> None:
+        """Nothing shows that an answer was under way."""
+
     async def unsay(self, replies: list[Address]) -> None:
         """Delete our own messages."""
         await delete(self._client, replies)
@@ -83,6 +86,10 @@ class InteractionVoice:
             view=rendering.buttons(reply.identified, self._words),
         )
         return address_of(sent, self._interaction.user.id)
+
+    async def drop(self) -> None:
+        """Take "is thinking…" away."""
+        await self._interaction.delete_original_response()
 
     async def unsay(self, replies: list[Address]) -> None:
         """Delete our own messages."""

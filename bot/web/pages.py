@@ -206,6 +206,9 @@ class _Heard:
         message = f"{self._asked.message}-{reply.identified[0].prediction_id}"
         return Address(PLATFORM, self._asked.community, CHANNEL, message)
 
+    async def drop(self) -> None:
+        """Nothing posted on the page can be withdrawn while it is answered."""
+
     async def unsay(self, replies: list[Address]) -> None:
         """Nothing on the page can be deleted behind somebody's back."""
 

@@ -1,0 +1,218 @@
+"""The desk where no platform is needed to see what it does: a real ledger, a table for eyes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bot.desk.desk import Desk
+from bot.desk.limits import RateLimits
+from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Thanks
+from corrections.ledger import Ledger
+from corrections.types import Address
+from model.errors import PictureError
+from model.types import Answer, Ranked, Sight, Verdict
+from tests.standins.drawings import drawing
+from tests.standins.page import TableEyes
+
+ANN = Person("test", "ann")
+BOB = Person("test", "bob")
+
+
+@dataclass
+class Voice:
+    """Keeps what was said."""
+
+    said: list[Reply | Already] = field(default_factory=list)
+    unsaid: list[Address] = field(default_factory=list)
+    sent: int = 0
+    dropped: int = 0
+
+    async def say(self, reply: Reply | Already) -> Address | None:
+        self.said.append(reply)
+        self.sent += 1
+        return Address("test", "place", "channel", f"ours-{self.sent}") if isinstance(reply, Reply) else None
+
+    async def drop(self) -> None:
+        self.dropped += 1
+
+    async def unsay(self, replies: list[Address]) -> None:
+        self.unsaid += replies
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/whosthat.db", tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def eyes() -> TableEyes:
+    return TableEyes()
+
+
+@pytest.fixture
+def desk(ledger: Ledger, eyes: TableEyes) -> Desk:
+    return Desk(eyes, ledger, RateLimits(100, 1000), caps={"mebibytes": 20, "megapixels": 64})
+
+
+def asking(
+    *pictures: bytes, message: str = "1", direct: bool = True, person: Person = ANN, place: str = "place"
+) -> Ask:
+    def fetcher(picture: bytes):  # type: ignore[no-untyped-def]
+        async def fetch() -> bytes:
+            return picture
+
+        return fetch
+
+    address = Address("test", place, "channel", message)
+    return Ask(address, person, person, tuple(map(fetcher, pictures)), direct)
+
+
+def only(voice: Voice) -> Identified:
+    (reply,) = voice.said
+    assert isinstance(reply, Reply)
+    return reply.identified[0]
+
+
+async def test_watched_channels_hear_nothing_about_nobody(desk: Desk) -> None:
+    voice = Voice()
+    await desk.answer(asking(drawing("grey"), direct=False), voice)
+    assert not voice.said
+    await desk.answer(asking(drawing("grey"), message="2"), voice)
+    assert only(voice).verdict is Verdict.NOBODY
+
+
+async def test_several_pictures_make_one_reply_and_the_same_trouble_is_said_once(desk: Desk) -> None:
+    voice = Voice()
+    await desk.answer(asking(drawing("red"), b"x", drawing("green", seed=1), b"y"), voice)
+    (reply,) = voice.said
+    assert isinstance(reply, Reply)
+    assert [each.best.slug for each in reply.identified] == ["iron-man", "hulk"]
+    assert [each.key for each in reply.outcomes if isinstance(each, Refused)] == ["error-not-a-picture"]
+
+
+async def test_a_message_that_is_being_answered_is_not_answered_again(desk: Desk, eyes: TableEyes) -> None:
+    eyes.gate.clear()
+    first, again = Voice(), Voice()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.answer(asking(drawing("red"), direct=False), first))
+        await eyes.looking.wait()
+        group.create_task(desk.answer(asking(drawing("red"), direct=False), again))
+        eyes.gate.set()
+    assert len(first.said) == 1
+    assert not again.said
+
+
+async def test_whoever_asks_about_it_meanwhile_is_led_to_the_answer(desk: Desk, eyes: TableEyes) -> None:
+    eyes.gate.clear()
+    first, asked = Voice(), Voice()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.answer(asking(drawing("red"), direct=False), first))
+        await eyes.looking.wait()
+        group.create_task(desk.answer(asking(drawing("red")), asked))
+        eyes.gate.set()
+    (said,) = asked.said
+    assert isinstance(said, Already)
+    assert said.reply.message == "ours-1"
+
+
+async def test_a_message_deleted_while_it_is_answered_leaves_nothing(
+    desk: Desk, ledger: Ledger, eyes: TableEyes
+) -> None:
+    eyes.gate.clear()
+    voice = Voice()
+    ask = asking(drawing("red"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.answer(ask, voice))
+        await eyes.looking.wait()
+        assert await desk.message_deleted(ask.address) == []
+        eyes.gate.set()
+    assert not voice.said
+    assert voice.dropped == 1
+    assert await ledger.reply_to(ask.address) is None
+
+
+async def test_an_answer_of_another_place_cannot_be_corrected_from_here(desk: Desk, ledger: Ledger) -> None:
+    voice = Voice()
+    await desk.answer(asking(drawing("red"), place="theirs"), voice)
+    prediction = only(voice).prediction_id
+    here = Address("test", "ours", "channel", "")
+    for outcome in (
+        await desk.confirm(BOB, here, prediction),
+        await desk.correct(BOB, here, prediction, "loki"),
+        await desk.propose(BOB, here, prediction, "Moon Knight"),
+    ):
+        assert outcome == Refused("error-not-yours")
+    assert (await ledger.tally(prediction)).voters == 0
+
+
+async def test_what_is_not_there_is_said_so(desk: Desk) -> None:
+    here = Address("test", "place", "channel", "")
+    assert await desk.confirm(ANN, here, 12345) == Refused("error-prediction-gone")
+    assert await desk.undo(ANN, here, 12345) == Refused("error-prediction-gone")
+    assert await desk.undo(ANN, here) == Refused("undo-nothing")
+    assert await desk.latest(here) is None
+    voice = Voice()
+    await desk.answer(asking(drawing("red")), voice)
+    assert await desk.correct(ANN, here, only(voice).prediction_id, "no-such-slug") == Refused(
+        "error-old-button"
+    )
+
+
+class Stranger:
+    """Eyes whose bundle knows somebody that the vocabulary does not."""
+
+    async def look(
+        self, picture: bytes, *, fairness_key: str = "", keep: bool = False, deadline: float | None = None
+    ) -> Sight:
+        if not picture:
+            raise PictureError("empty")
+        answer = Answer(
+            Verdict.SURE, "moon-knight", 0.9, 0.95, (Ranked("moon-knight", 0.9), Ranked("thor", 0.05))
+        )
+        return Sight(
+            answer,
+            (),
+            (),
+            "0" * 64,
+            "0" * 64,
+            8,
+            8,
+            "other",
+            "exact",
+            1.0,
+            stored=picture,
+            stored_format="webp",
+        )
+
+
+async def test_a_character_that_only_the_bundle_knows_can_be_confirmed(ledger: Ledger) -> None:
+    desk = Desk(Stranger(), ledger, RateLimits(9, 9))
+    voice = Voice()
+    await desk.answer(asking(b"picture"), voice)
+    answer = only(voice)
+    assert answer.best.name == "Moon Knight"
+    thanks = await desk.confirm(ANN, Address("test", "place", "channel", ""), answer.prediction_id)
+    assert isinstance(thanks, Thanks)
+    assert (thanks.slug, thanks.name) == ("moon-knight", "Moon Knight")
+    assert dict((await ledger.tally(answer.prediction_id)).characters) == {"moon-knight": 1}
+
+
+async def test_new_names_are_limited_by_the_day(tmp_path: Path, eyes: TableEyes) -> None:
+    ledger = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/whosthat.db", tmp_path, proposals_per_day=1)
+    try:
+        desk = Desk(eyes, ledger, RateLimits(9, 9))
+        voice = Voice()
+        await desk.answer(asking(drawing("red")), voice)
+        here, prediction = Address("test", "place", "channel", ""), only(voice).prediction_id
+        assert isinstance(await desk.propose(ANN, here, prediction, "Moon Knight"), Thanks)
+        assert await desk.propose(ANN, here, prediction, "Daredevil") == Refused("error-proposals")
+        assert isinstance(await desk.propose(BOB, here, prediction, "Daredevil"), Thanks)
+    finally:
+        await ledger.close()
