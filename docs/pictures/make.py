@@ -29,20 +29,17 @@ from bot.settings import load  # noqa: E402
 from tests.standins.browser import choose, chromium  # noqa: E402
 from tests.standins.page import page_served  # noqa: E402
 
-NIGHT, WALL, RED, DARK, GOLD, LIGHT = "#2b1420", "#5b1f2a", "#c42b27", "#8d1a1d", "#e9b23c", "#fff3c9"
+GROUND, SKY, RED, DARK, GOLD, LIGHT = "#d8d2c4", "#f4f1ea", "#c42b27", "#8d1a1d", "#e9b23c", "#fff3c9"
 
 
 def hero() -> bytes:
     """A figure in red and gold armour, of circles, boxes and polygons, as a PNG of 720 x 720 pixels."""
-    image = Image.new("RGB", (1440, 1440), WALL)
+    image = Image.new("RGB", (1440, 1440), SKY)
     draw = ImageDraw.Draw(image)
-    for ray in range(0, 1440, 160):
-        draw.polygon([(720, 620), (ray - 500, -40), (ray - 420, -40)], fill="#6d2833")
-        draw.polygon([(720, 620), (ray + 500, -40), (ray + 580, -40)], fill="#6d2833")
-    draw.rectangle((0, 1180, 1440, 1440), fill=NIGHT)
+    draw.rectangle((0, 1180, 1440, 1440), fill=GROUND)
     for x in range(20, 1440, 180):
         height = 180 + (x * 7919) % 260
-        draw.rectangle((x, 1180 - height, x + 130, 1180), fill="#3b1a26")
+        draw.rectangle((x, 1180 - height, x + 130, 1180), fill="#c9bfae")
         for y in range(1200 - height, 1160, 46):
             draw.rectangle((x + 24 + (y * x) % 50, y, x + 44 + (y * x) % 50, y + 20), fill=GOLD)
     # the figure: arms, body, head, from the back to the front
