@@ -12,6 +12,7 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
 ├── LedgerClosed            used after it was closed
 ├── NotFound                there is no such prediction, case or blob
 ├── Withdrawn               the message was deleted meanwhile: nothing of it is kept
+├── BadSetting              a community cannot choose that; ``reason`` is one of `BadSetting.REASONS`
 └── LabelError              a label is at fault
     ├── UnknownLabel        no character is called so here; ``label`` says which
     ├── BadLabel            no character may be called so; ``reason`` is one of `BadLabel.REASONS`
@@ -79,6 +80,22 @@ class Withdrawn(LedgerError):
     """The message was deleted meanwhile: nothing of it is kept."""
 
     reason = "withdrawn"
+
+
+class BadSetting(LedgerError):
+    """A community cannot choose that. ``reason`` is one of `REASONS`."""
+
+    REASONS = (
+        "language",  # one that nothing is named in
+        "number",  # pictures a minute outside of what makes sense
+        "channel",  # no id of a channel, or "all" beside others
+        "role",  # no id of a role
+        "too-many",  # more channels or roles than anybody has
+    )
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"a community cannot choose that: {reason}")
+        self.reason = reason
 
 
 class LabelError(LedgerError):

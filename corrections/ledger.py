@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections import people, posts, replies, retention, votes
+from corrections import communities, people, posts, replies, retention, votes
 from corrections.blobs import digest
 from corrections.cases import CaseFinder
 from corrections.errors import BadLabel, Unwritable, Withdrawn
@@ -24,6 +24,8 @@ from corrections.opening import Parts, open_parts
 from corrections.tables import BlobRow
 from corrections.types import (
     Address,
+    Community,
+    CommunitySettings,
     MyVote,
     Person,
     PredictionView,
@@ -232,6 +234,37 @@ class Ledger(Naming):
         async with self.work.read() as session:
             person = await people.find_person(session, key)
             return [] if person is None else await votes.votes_of(session, person, limit, before)
+
+    # What communities choose for themselves
+
+    async def community_settings(self, community: Community) -> CommunitySettings:
+        """What a community chose; the defaults when it never did."""
+        async with self.work.read() as session:
+            return await communities.settings_of(session, community)
+
+    async def change_settings(
+        self, community: Community, by: Person, settings: CommunitySettings, at: datetime
+    ) -> CommunitySettings:
+        """Write what a community chose, with who chose it and what held before.
+
+        Raises:
+            BadSetting: its ``reason`` says what cannot be chosen.
+        """
+        wanted, key = communities.valid(settings), self.person_key(by)
+        return await self.work.write(lambda s: communities.change(s, community, key, wanted, at))
+
+    async def community_moved(self, old: Community, new: Community) -> None:
+        """Let everything of ``old`` belong to ``new``, whose own settings hold where it has chosen any.
+
+        What still comes in under the old id counts for the new one.
+        """
+        now = datetime.now(UTC)
+        await self.work.write(lambda s: communities.moved(s, old, new, now))
+
+    async def current_community(self, community: Community) -> Community:
+        """The id that a community has now: another one than this when it has moved."""
+        async with self.work.read() as session:
+            return await communities.current(session, community)
 
     # What goes away
 

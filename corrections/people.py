@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.errors import PersonKeyError, Unwritable
-from corrections.tables import CommunityRow, PersonRow, PropertyRow
+from corrections.tables import CommunityRow, FormerCommunityRow, PersonRow, PropertyRow
 from corrections.types import Community, Person
 
 KEY_FILE = "person.key"
@@ -125,13 +125,26 @@ async def find_person(session: AsyncSession, key: str) -> int | None:
     return await session.scalar(select(PersonRow.id).where(PersonRow.person_key == key))
 
 
-async def community_id(session: AsyncSession, community: Community, at: datetime) -> int:
-    """The row of a community, made when it is new."""
+async def find_community(session: AsyncSession, community: Community) -> int | None:
+    """The row of a community, by the id that it has or had, if we know it."""
     platform, native = community
-    found = await session.scalar(
+    found: int | None = await session.scalar(
         select(CommunityRow.id).where(CommunityRow.platform == platform, CommunityRow.native == native)
     )
     if found is None:
+        found = await session.scalar(
+            select(FormerCommunityRow.community_id).where(
+                FormerCommunityRow.platform == platform, FormerCommunityRow.native == native
+            )
+        )
+    return found
+
+
+async def community_id(session: AsyncSession, community: Community, at: datetime) -> int:
+    """The row of a community, made when it is new."""
+    found = await find_community(session, community)
+    if found is None:
+        platform, native = community
         row = CommunityRow(platform=platform, native=native, created_at=at)
         session.add(row)
         await session.flush()

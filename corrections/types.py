@@ -15,6 +15,19 @@ Community = tuple[str, str]
 """A Discord server, a Telegram group, a private chat or a web session: (platform, its id there)."""
 
 
+LANGUAGES = ("en", "zh-CN")
+"""The languages that characters have names in, and that a community may choose."""
+
+
+def same_language(wanted: str, tag: str) -> bool:
+    """Whether a reader of ``wanted`` ("zh-Hans", "en_GB") reads ``tag`` ("zh-CN", "en")."""
+    return _primary(wanted) == _primary(tag)
+
+
+def _primary(tag: str) -> str:
+    return tag.replace("_", "-").split("-")[0].casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a message is. All four are the platform's own ids, as text.
@@ -130,8 +143,14 @@ class Character:
     community: Community | None = None
 
     def name(self, language: str = "en") -> str:
-        """The name in that language, else in English, else in any."""
-        return self.names.get(language) or self.names.get("en") or next(iter(self.names.values()), self.slug)
+        """The name in that language ("zh-TW" reads "zh-CN"), else in English, else in any."""
+        near = (name for tag, name in self.names.items() if same_language(language, tag))
+        return (
+            self.names.get(language)
+            or next(near, "")
+            or self.names.get("en")
+            or next(iter(self.names.values()), self.slug)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +175,22 @@ class Suggestion:
     slug: str
     name: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommunitySettings:
+    """What a community chose for itself; as it stands here when it never chose.
+
+    ``watched`` holds channel ids, or is ("all",); None leaves it to the operator's setting, and so does
+    None for ``person_per_minute`` (pictures a minute, 1 to 1000). ``language`` is one of `LANGUAGES`, or ""
+    when it was never chosen. ``chatty``: in watched channels pictures of nobody are answered too.
+    """
+
+    watched: tuple[str, ...] | None = None
+    moderator_roles: tuple[str, ...] = ()
+    language: str = ""
+    chatty: bool = False
+    person_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

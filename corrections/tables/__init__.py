@@ -4,6 +4,7 @@ from corrections.tables.base import Table, UtcTime
 from corrections.tables.people import CharacterRow, CommunityRow, PersonRow, PropertyRow
 from corrections.tables.pictures import BlobRow, CaseRow, PostRow, PredictionRow, ReplyRow
 from corrections.tables.release import ConsentRow, SnapshotRow, SplitGroupRow, TombstoneRow
+from corrections.tables.settings import CommunitySettingsRow, FormerCommunityRow
 from corrections.tables.votes import DecisionRow, VoteCaseRow, VoteEventRow, VoteLabelRow, VoteRow
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "CaseRow",
     "CharacterRow",
     "CommunityRow",
+    "CommunitySettingsRow",
     "ConsentRow",
     "DecisionRow",
+    "FormerCommunityRow",
     "PersonRow",
     "PostRow",
     "PredictionRow",

@@ -37,7 +37,7 @@ class CharacterRow(Table):
 
     ``slug`` never changes. ``seeded`` is what the vocabulary file said when it was last applied, so that a
     newer file and the moderators' changes can be told apart. ``revision`` grows with every change of any
-    character.
+    character. ``pinyin`` has the syllables of its Chinese names, so that no process has to work them out.
     """
 
     __tablename__ = "characters"
@@ -56,6 +56,7 @@ class CharacterRow(Table):
     community_id: Mapped[int | None] = mapped_column(ForeignKey("communities.id"))
     proposed_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     seeded: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    pinyin: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     revision: Mapped[int]
     created_at: Mapped[Moment]
 
