@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
@@ -23,10 +23,16 @@ class RateLimits:
 
     def take(self, kind: str, *key: str) -> int:
         """Count one picture. 0: go on; otherwise the seconds until the next one may come."""
-        item = self._items[kind]
-        if self._limiter.hit(item, kind, *key):
+        return self._take(self._items[kind], kind, *key)
+
+    def take_of(self, per_minute: int, *key: str) -> int:
+        """The same against a limit that a place has chosen for itself."""
+        return self._take(RateLimitItemPerMinute(per_minute), "chosen", *key)
+
+    def _take(self, item: RateLimitItem, *key: str) -> int:
+        if self._limiter.hit(item, *key):
             return 0
-        reset = self._limiter.get_window_stats(item, kind, *key).reset_time
+        reset = self._limiter.get_window_stats(item, *key).reset_time
         return max(1, math.ceil(reset - time.time()))
 
     def first_refusal(self, *key: str) -> bool:

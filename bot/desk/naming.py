@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 
+from bot.desk.types import Guess
 from corrections.ledger import Ledger
 from corrections.types import Community
+from model.types import Ranked
+
+RUNNERS_UP = 5
+"""Characters that a reply keeps, the best included."""
 
 
 class Names:
@@ -27,3 +33,11 @@ class Names:
             return known.get("en") or next(iter(known.values()), slug.replace("-", " ").title())
 
         return name
+
+
+def guesses(ranked: Iterable[Ranked], named: Callable[[str], str]) -> tuple[Guess, ...]:
+    """The likeliest characters under their names."""
+    return tuple(
+        Guess(each.character, named(each.character), each.probability)
+        for each in itertools.islice(ranked, RUNNERS_UP)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from corrections.types import Address
@@ -12,11 +13,11 @@ from model.types import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody on a platform. ``language`` is a tag such as ``zh-CN``, as their client says."""
+    """Somebody on a platform. ``language`` is a tag such as ``zh-CN``, as their client says, or empty."""
 
     platform: str
     id: str
-    language: str = "en"
+    language: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -89,7 +90,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Everything that is said to one `Ask`, in the order of its pictures."""
+    """Everything that is said to one `Ask`, in the order of its pictures, and in which language."""
 
     outcomes: tuple[Identified | Refused, ...]
     language: str
@@ -106,6 +107,7 @@ class Already:
     """This message has been answered before, there."""
 
     reply: Address
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,29 @@ class LookUp:
     choices: tuple[Choice, ...]
     exact: bool = False
     proposal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """Something that a person said: ``name`` (empty: nobody) of a picture that we had called ``said``.
+
+    ``where`` is the message with the picture, while it exists; pass ``position`` on to read further.
+    """
+
+    prediction_id: int
+    position: int
+    name: str
+    said: str
+    where: Address | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What one may want to know of the bot itself."""
+
+    version: str
+    characters: int
 
 
 class Voice(Protocol):

@@ -15,6 +15,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception, wait_exponential_jitter
 
+from bot.desk.communities import ALL
 from bot.desk.desk import Desk
 from bot.discord_adapter.asking import Pictures
 from bot.discord_adapter.client import WhosthatClient
@@ -125,10 +126,9 @@ class DiscordAdapter:
         self._report(w("run-discord-on", bot=str(client.user), servers=len(client.guilds)))
         if not self._message_content:
             self._report(w("run-discord-no-content"))
-        elif client.watches_all:
+        elif ALL in (channels := self._settings.discord.auto_channels):
             self._report(w("run-discord-all"))
-        elif client.watched:
-            channels = ", ".join(str(channel) for channel in sorted(client.watched))
-            self._report(w("run-discord-watching", channels=channels))
+        elif channels:
+            self._report(w("run-discord-watching", channels=", ".join(channels)))
         else:
             self._report(w("run-discord-asked"))

@@ -16,7 +16,7 @@ from corrections.types import Address
 PLATFORM = "discord"
 
 
-def person(user: discord.abc.User, language: str = "en") -> Person:
+def person(user: discord.abc.User, language: str = "") -> Person:
     """Somebody on Discord."""
     return Person(PLATFORM, str(user.id), language)
 
@@ -38,11 +38,9 @@ def place_of(interaction: discord.Interaction) -> Address:
     return Address(PLATFORM, where, str(interaction.channel_id), str(interaction.id))
 
 
-def language_of(where: discord.Message | discord.Interaction) -> str:
-    """The person's client says it in interactions; for messages the server's setting stands in."""
-    if isinstance(where, discord.Interaction):
-        return str(where.locale)
-    return str(where.guild.preferred_locale) if where.guild else "en"
+def asker(interaction: discord.Interaction) -> Person:
+    """Whoever clicks or calls a command; their client says its language."""
+    return person(interaction.user, str(interaction.locale))
 
 
 def looks_like_a_picture(attachment: discord.Attachment) -> bool:

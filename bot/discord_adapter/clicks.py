@@ -16,7 +16,7 @@ import discord
 from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused, TakenBack, Thanks
 from bot.discord_adapter import rendering
-from bot.discord_adapter.asking import language_of, person, place_of
+from bot.discord_adapter.asking import asker, place_of
 from bot.discord_adapter.voices import whisper
 from bot.ids import ButtonId
 from bot.wording import refusal, said
@@ -49,12 +49,11 @@ class Clicks:
             self._handled.popitem(last=False)
         data: dict[str, Any] = dict(interaction.data or {})
         button = ButtonId.parse(str(data.get("custom_id", "")))
-        language = language_of(interaction)
-        w = words(language)
+        who, place = asker(interaction), place_of(interaction)
+        w = words(who.language)
         if button is None:
             await whisper(interaction, w("error-old-button"))
             return
-        who, place = person(interaction.user, language), place_of(interaction)
         match button.action:
             case "wrong":
                 await self._open_choices(interaction, button, w)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import discord
 from discord import app_commands
 
 from bot.desk.desk import Desk
-from bot.discord_adapter.asking import Pictures, address_of, language_of, looks_like_a_picture, person
+from bot.discord_adapter.asking import Pictures, address_of, looks_like_a_picture, person
 from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.commands import add_commands
 from bot.discord_adapter.voices import MessageVoice, delete
@@ -43,8 +44,7 @@ class WhosthatClient(discord.Client):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
         )
-        self.watches_all = "all" in settings.auto_channels
-        self.watched = {int(channel) for channel in settings.auto_channels if channel != "all"}
+        self._auto_channels = settings.auto_channels
         self.closing = False
         self._desk = desk
         self._pictures = pictures
@@ -68,19 +68,16 @@ class WhosthatClient(discord.Client):
         if self.closing or message.author.bot or message.webhook_id or self._is_old(message):
             return
         asked = message.guild is None or self._is_called(message)
-        if not asked and not self._is_watched(message.channel):
-            return
         attachments = [each for each in message.attachments if asked or looks_like_a_picture(each)]
-        language = language_of(message)
+        poster, place = person(message.author), address_of(message, message.author.id)
         if not attachments:
-            if asked and not message.attachments and not message.flags.forwarded:
-                await self._explain(message, language)
+            if asked and not message.flags.forwarded:
+                await self._explain(message, await self._desk.language(poster, place))
             return
-        poster = person(message.author, language)
-        ask = self._pictures.ask(
-            address_of(message, message.author.id), attachments, poster=poster, asker=poster, direct=asked
-        )
-        await self._desk.answer(ask, MessageVoice(self, message, language))
+        if not asked and not await self._is_watched(message.channel, place):
+            return
+        ask = self._pictures.ask(place, attachments, poster=poster, asker=poster, direct=asked)
+        await self._desk.answer(ask, MessageVoice(self, message))
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """A posted picture is gone: so are our reply and its bytes."""
@@ -112,7 +109,7 @@ class WhosthatClient(discord.Client):
         await self._apologise(interaction)
 
     async def _apologise(self, interaction: discord.Interaction[discord.Client]) -> None:
-        text = words(language_of(interaction))("error-trouble")
+        text = words(str(interaction.locale))("error-trouble")
         try:
             if interaction.response.is_done():
                 await interaction.followup.send(text, ephemeral=True)
@@ -135,11 +132,11 @@ class WhosthatClient(discord.Client):
     def _is_old(self, message: discord.Message) -> bool:
         return datetime.now(UTC) - message.created_at > self._max_age
 
-    def _is_watched(self, channel: discord.abc.MessageableChannel) -> bool:
-        if self.watches_all:
+    async def _is_watched(self, channel: discord.abc.MessageableChannel, place: Address) -> bool:
+        if await self._desk.watches(place, self._auto_channels):
             return True
-        parent = channel.parent_id if isinstance(channel, discord.Thread) else 0
-        return channel.id in self.watched or parent in self.watched
+        parent = str(channel.parent_id) if isinstance(channel, discord.Thread) else ""
+        return bool(parent) and await self._desk.watches(replace(place, channel=parent), self._auto_channels)
 
     def _is_called(self, message: discord.Message) -> bool:
         """Mentioned by name; a reply to one of ours that only notifies does not count."""

@@ -8,7 +8,7 @@ from discord import app_commands
 from bot.desk.desk import Desk
 from bot.desk.types import Refused
 from bot.discord_adapter import rendering
-from bot.discord_adapter.asking import Pictures, address_of, language_of, person, place_of
+from bot.discord_adapter.asking import Pictures, address_of, asker, person, place_of
 from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.voices import InteractionVoice, whisper
 from bot.wording import refusal, said
@@ -27,22 +27,22 @@ def add_commands(
     @app_commands.describe(picture=w("discord-whois-picture"))
     async def whois(interaction: Interaction, picture: discord.Attachment) -> None:
         await interaction.response.defer(thinking=True)
-        who = person(interaction.user, language_of(interaction))
+        who = asker(interaction)
         ask = pictures.ask(place_of(interaction), [picture], poster=who, asker=who, direct=True)
         await desk.answer(ask, InteractionVoice(interaction))
 
     @tree.context_menu(name=w("discord-whois-menu"))
     async def who_is_this(interaction: Interaction, message: discord.Message) -> None:
-        language = language_of(interaction)
+        who = asker(interaction)
         if not message.attachments:
-            await whisper(interaction, words(language)("answer-no-picture"))
+            await whisper(interaction, words(who.language)("answer-no-picture"))
             return
         await interaction.response.defer(thinking=True)
         ask = pictures.ask(
             address_of(message, interaction.user.id),
             message.attachments,
             poster=person(message.author),
-            asker=person(interaction.user, language),
+            asker=who,
             direct=True,
         )
         await desk.answer(ask, InteractionVoice(interaction))
@@ -50,7 +50,7 @@ def add_commands(
     @tree.command(name=w("discord-correct-name"), description=w("discord-correct-about"))
     @app_commands.describe(name=w("discord-correct-who"))
     async def correct(interaction: Interaction, name: str) -> None:
-        who, place = person(interaction.user, language_of(interaction)), place_of(interaction)
+        who, place = asker(interaction), place_of(interaction)
         w = words(who.language)
         prediction_id = await desk.latest(place)
         if prediction_id is None:
@@ -69,9 +69,9 @@ def add_commands(
 
     @correct.autocomplete("name")
     async def names(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
-        who = person(interaction.user, language_of(interaction))
+        who = asker(interaction)
         return rendering.autocompletion(await desk.suggest(who, place_of(interaction), current))
 
     @tree.command(name=w("discord-help-name"), description=w("discord-help-about"))
     async def help_(interaction: Interaction) -> None:
-        await whisper(interaction, words(language_of(interaction))("discord-help"))
+        await whisper(interaction, words(str(interaction.locale))("discord-help"))

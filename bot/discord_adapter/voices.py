@@ -37,14 +37,13 @@ async def delete(client: discord.Client, replies: list[Address]) -> None:
 class MessageVoice:
     """Replies to a posted message. Sent twice, Discord posts it once, because of the nonce."""
 
-    def __init__(self, client: discord.Client, message: discord.Message, language: str) -> None:
+    def __init__(self, client: discord.Client, message: discord.Message) -> None:
         self._client = client
         self._message = message
-        self._language = language
 
     async def say(self, reply: Reply | Already) -> Address | None:
         """Reply below the message."""
-        message, w = self._message, words(self._language)
+        message, w = self._message, words(reply.language)
         if isinstance(reply, Already):
             return None  # it stands right there
         try:
@@ -72,18 +71,16 @@ class InteractionVoice:
 
     def __init__(self, interaction: discord.Interaction[discord.Client]) -> None:
         self._interaction = interaction
-        self._words = words(str(interaction.locale))
 
     async def say(self, reply: Reply | Already) -> Address | None:
         """Fill in the deferred response."""
+        w = words(reply.language)
         if isinstance(reply, Already):
-            await self._interaction.edit_original_response(
-                content=already(reply, link(reply.reply), self._words)
-            )
+            await self._interaction.edit_original_response(content=already(reply, link(reply.reply), w))
             return None
         sent = await self._interaction.edit_original_response(
-            content=rendering.content(reply, self._words),
-            view=rendering.buttons(reply.identified, self._words),
+            content=rendering.content(reply, w),
+            view=rendering.buttons(reply.identified, w),
         )
         return address_of(sent, self._interaction.user.id)
 
