@@ -54,10 +54,19 @@ def languages() -> tuple[str, ...]:
     return (FALLBACK, *(language for language in found if language != FALLBACK))
 
 
-@cache
 def words(wanted: str = FALLBACK) -> Words:
-    """The words nearest to a language tag such as ``en-GB`` or ``zh-CN``."""
-    exact = [language for language in languages() if language.casefold() == wanted.casefold()]
-    same = [language for language in languages() if language.split("-")[0] == wanted.split("-")[0].casefold()]
-    language = (exact or same or [FALLBACK])[0]
+    """The words nearest to a language tag such as ``en-GB``, ``zh-CN``, ``zh-hans`` or ``zh_TW``."""
+    return _words(nearest(wanted))
+
+
+def nearest(wanted: str) -> str:
+    """The language with a catalogue that is nearest to a tag: the same one, one of the same language, English."""
+    tag = wanted.replace("_", "-").casefold()
+    exact = [language for language in languages() if language.casefold() == tag]
+    same = [language for language in languages() if language.split("-")[0] == tag.split("-")[0]]
+    return (exact or same or [FALLBACK])[0]
+
+
+@cache
+def _words(language: str) -> Words:
     return Words(language, tuple(_bundle(each) for each in dict.fromkeys((language, FALLBACK))))

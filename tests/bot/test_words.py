@@ -13,6 +13,8 @@ from corrections.errors import BadLabel
 from model.errors import PictureError
 
 ROOT = Path(__file__).parents[2]
+NAMES = {"name", "second", "text", "who"}
+"""Values that are a name or what somebody wrote."""
 SOURCES = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "bot").rglob("*.html")]
 
 
@@ -68,8 +70,9 @@ def test_every_language_says_everything_with_the_same_values(language: str) -> N
 def test_every_sentence_can_be_said(language: str) -> None:
     w = words(language)
     for key, values in catalogue(language).items():
-        said = w(key, **{name: 1 if name != "name" else "Loki" for name in values})
-        assert said.strip(), key
+        for number in (1, 2, 7):
+            said = w(key, **{name: number if name != "name" else "Loki" for name in values})
+            assert said.strip(), key
 
 
 def test_a_missing_value_is_an_error_and_no_hole_in_a_sentence() -> None:
@@ -83,3 +86,34 @@ def test_percentages_are_never_certain() -> None:
     assert [words().percent(each) for each in (0.0, 0.314, 1.0)] == ["1%", "31%", "99%"]
     assert words("en-GB").language == "en"
     assert words("tlh").language == "en"
+
+
+@pytest.mark.parametrize(
+    "tag", ["zh", "zh-CN", "zh-cn", "zh-Hans", "zh-hans", "zh-hans-cn", "zh-TW", "zh_TW", "zh-Hant-HK"]
+)
+def test_every_kind_of_chinese_is_answered_in_chinese(tag: str) -> None:
+    """Telegram says ``zh-hans``, Discord ``zh-CN`` and ``zh-TW``, browsers whatever they like."""
+    assert words(tag).language == "zh-CN"
+    assert words(tag)("answer-sure", name="钢铁侠", percent="97%") == "这是钢铁侠，我有 97% 的把握。"
+
+
+def test_tags_of_strangers_are_not_kept() -> None:
+    """A client may say any language it likes, again and again."""
+    assert words("tlh-1") is words("tlh-2") is words("")
+
+
+def test_chinese_is_set_as_chinese_is() -> None:
+    """Full-width punctuation next to Chinese, a space between Chinese and Latin words or numbers."""
+    han, latin = r"[\u4e00-\u9fff]", r"[A-Za-z0-9]"
+    wrong = re.compile(rf"{han}[,;:!?()]|[,;:!?()]{han}|{han}{latin}|{latin}{han}|您")
+    w = words("zh-CN")
+    for key, values in catalogue("zh-CN").items():
+        said = w(key, **{name: 1 if name not in NAMES else "洛基" for name in values})
+        assert not wrong.search(said), (key, said)
+
+
+def test_chinese_is_no_copy_of_english() -> None:
+    same = {"percent", *(key for key in catalogue("en") if re.fullmatch(r"discord-[a-z-]+-name", key))}
+    for key, values in catalogue("en").items():
+        given = dict.fromkeys(values, 1)
+        assert key in same or words("zh-CN")(key, **given) != words()(key, **given), key

@@ -1,0 +1,144 @@
+# 用户会读到的所有简体中文文字。键和 { $变量 } 与 en.ftl 一一对应；缺少的键会显示英文。
+# $name 与 $second 是角色名，在支持的平台上已经加粗。
+# 用语：你；全角标点；汉字与西文、数字之间留一个空格（紧挨标点时不留）；百分比写作 97%。
+
+## The answer
+
+answer-sure = 这是{ $name }，我有 { $percent } 的把握。
+answer-unsure-two = 可能是{ $name }（{ $percent }），也可能是{ $second }（{ $second_percent }）。
+answer-unsure-one = 也许是{ $name }（{ $percent }），不过别太当真。
+answer-nobody = 这位我不认识。
+answer-nobody-close = 这位我不认识。最接近的是{ $name }（{ $percent }）。
+answer-already = 这张图我已经回答过了：{ $link }
+answer-already-here = 这张图我已经回答过了，就在上面。
+answer-picture = 第 { $number } 张：
+answer-more-pictures = 还有 { $count } 张图没看，一条消息我最多看 { $limit } 张。
+answer-no-picture = 这条消息里没有图片。
+percent = { NUMBER($part, style: "percent", maximumFractionDigits: 0) }
+
+## Buttons and forms
+
+button-right = 对
+button-wrong = 不对
+button-someone-else = 另有其人…
+button-nobody = 名单上没有
+button-undo = 撤回
+button-add = 添加新名字“{ $name }”
+button-search-again = 重新搜索
+wrong-title = 那这是谁？
+wrong-who = 那这是谁？只有你能看到这条消息。
+search-title = 这是谁？
+search-label = 角色名
+search-placeholder = 钢铁侠、小蜘蛛、Iron Man…
+search-which = “{ $text }”指的是哪一位？
+search-none = 没有我认识的角色叫“{ $text }”。
+tally-agree = 有 { $count } 人同意。
+tally-others = 有 { $count } 人说是{ $name }。
+tally-nobody = 有 { $count } 人说不在名单上。
+
+## Thanks
+
+thanks-right = 谢谢，记下了：就是{ $name }。
+thanks-corrected = 谢谢，记下了：{ $name }。
+thanks-nobody = 谢谢，记下了：不在名单上。
+thanks-changed = 改好了：你现在说是{ $name }。
+thanks-changed-nobody = 改好了：你现在说不在名单上。
+thanks-again = 你已经这么说过了：{ $name }。
+thanks-again-nobody = 你已经这么说过了：不在名单上。
+thanks-proposed = 谢谢，记下了：{ $name }。这个名字我还没听过，会请管理员看一看。
+undone = 已撤回。
+undone-to = 已撤回，恢复为你之前说的：{ $name }。
+undone-to-nobody = 已撤回，恢复为你之前说的：不在名单上。
+undo-nothing = 没有可以撤回的内容。
+
+## What went wrong
+
+error-empty = 这个文件是空的。
+error-not-a-picture = 这不是我能读的图片：请发送 JPEG、PNG、WebP、GIF 或 AVIF。
+error-truncated = 这张图只传了一半，请重新发送。
+error-damaged = 这张图已经损坏，我读不出来。
+error-too-many-bytes = 文件太大了，我最多接受 { $mebibytes } MB。
+error-too-many-pixels = 这张图的像素太多了，我最多接受 { $megapixels } 百万像素。
+error-too-slow = 这张图读得太久了，我只好放弃。
+error-busy = 现在排队的图片很多，请过 { $seconds } 秒再试。
+error-too-late = 花的时间太长了，请稍后再试。
+error-worker-gone = 我现在没法看图，请过一分钟再试。
+error-trouble = 我这边出了点问题，请过一分钟再试。
+error-link-refused = 我不会从那个地址取图片。
+error-link-gone = 我取不到那张图：它已经不在了，或者地址不对。
+error-link-slow = 我没能及时取到那张图，请再试一次。
+error-person-limit = 你发的图片有点多，请过 { $seconds } 秒再继续。
+error-community-limit = 这里问的图片有点多，请过 { $seconds } 秒再继续。
+error-prediction-gone = 那张图已经不在了，所以什么也没有记下。
+error-not-yours = 那个回答属于别的地方，所以什么也没有记下。
+error-label-empty = 请写一个名字。
+error-label-too-long = 这个名字太长了。
+error-label-control = 这个名字里有无法显示的字符。
+error-label-mention = 名字不能用来提醒别人，请去掉 @。
+error-label-markup = 名字里不能有链接、斜杠或括号。
+error-label-no-letters = 名字里要有文字。
+error-label-too-many = 一张图里放不下这么多角色。
+error-label-refused = 管理员没有通过这个名字。
+error-proposals = 你今天添加的新名字已经很多了，请明天再继续。
+error-nothing-here = 这里没有我可以更正的回答。
+error-old-button = 这个按钮我已经不认识了。
+error-ledger = 我没能记下来，请过一分钟再告诉我一次。
+
+## Discord
+
+discord-whois-name = whois
+discord-whois-about = 这张图里是谁？
+discord-whois-picture = 要看的图片
+discord-whois-menu = 这是谁？
+discord-correct-name = correct
+discord-correct-about = 说出我在本频道最后回答的那张图里是谁
+discord-correct-who = 角色名
+discord-help-name = help
+discord-help-about = 我会做什么，怎么问我
+discord-help = 我会说出图里是哪一位漫威电影角色。
+    • 提问的方式：使用 </whois>；右键点击一条消息 → 应用 → “这是谁？”；发图时提及我；或者给我发私信。
+    • 在回答下面点“对”或“不对”；点了“不对”就可以说出是谁。我不会提醒任何人，你也可以随时改主意。
+    我只认虚构角色，从不辨认真实的人。
+
+## The page
+
+web-title = 这是谁？
+web-lead = 放一张图进来，我来说说图里是哪一位漫威电影角色。
+web-drop = 把图片拖到这里、粘贴进来，或者
+web-choose = 选择文件
+web-privacy = 图片只由本程序查看，只保留 { $hours } 小时，除非你对它有话要说。
+web-looking = 正在看…
+web-your-picture = 你问的这张图
+web-runners-up = 还可能是谁
+web-suggestions = 角色
+web-note = 我只认虚构角色，不做人脸识别；电影之外的图片我常常会认错。
+web-bundle = 由 { $bundle } 回答，用时 { $milliseconds } 毫秒。
+web-forbidden = 这个请求来自别的网页，所以被拒绝了。
+web-not-found = 这个地址什么也没有。
+web-one-picture = 请发送一张图片。
+web-offline = 连不上我了：程序还在运行吗？
+web-ask = 提问
+web-look-up = 查找
+web-wrong-way = 这个地址不接受这种请求。
+web-bad-request = 我没看懂这个请求。
+
+## The terminal
+
+run-worker = 模型：{ $bundle }（{ $backend }），{ $seconds } 秒后就绪
+run-preparing = 正在准备内置模型
+run-worker-elsewhere = 模型：{ $bundle }，位于 { $url }
+run-web = 网页：{ $url }
+run-web-off = 网页：已关闭（web.enabled）
+run-discord-off = Discord：已关闭，请在 .env 中设置 DISCORD_TOKEN
+run-discord-connecting = Discord：正在连接
+run-discord-on = Discord：已上线，名为 { $bot }，在 { $servers } 个服务器中
+run-discord-watching = Discord：{ $channels } 中的每张图片都会回答
+run-discord-all = Discord：凡是能读的频道，每张图片都会回答
+run-discord-asked = Discord：有人问才回答（提及、私信、/whois、“这是谁？”）；没有关注任何频道（discord.auto_channels）
+run-discord-no-content = Discord：没有消息内容 intent，所以只回答提及、私信和命令；关注频道需要这个 intent（Developer Portal → Bot → Message Content Intent，以及 discord.message_content）
+run-discord-refused = Discord：已关闭，token 被拒绝；请在 Developer Portal 重新生成（Bot → Reset Token），并在 .env 中设置 DISCORD_TOKEN
+run-discord-failed = Discord：已关闭，{ $why }
+run-telegram-off = Telegram：已关闭，以后的版本会有
+run-ready = { $seconds } 秒后就绪。按 Ctrl-C 停止。
+run-stopping = 正在停止：先把正在回答的答完。
+run-stopped = 已停止。
