@@ -117,7 +117,7 @@ class _bar:  # noqa: N801  # used like a function
         self._end()
 
     def _show(self, what: str, fraction: float) -> None:
-        if fraction >= 1:
+        if fraction >= 1 or not self._progress.console.is_terminal:
             self._end()
             return
         if self._task is None:

@@ -11,12 +11,16 @@ from pathlib import Path
 import typer
 
 from bot.app import Progress, open_eyes
+from bot.desk.naming import guesses, in_language, readable
+from bot.desk.types import Identified
 from bot.errors import BotError, FetchError
 from bot.fetching import fetch_public
 from bot.settings import Settings
+from bot.wording import headline
 from bot.words import Words, words
+from corrections.characters import vocabulary_file
 from model.errors import ModelError, WorkerBusy
-from model.types import Eyes, Sight, Verdict
+from model.types import Eyes, Sight
 
 AT_ONCE = 4
 """Pictures under way at a time: enough to decode one while another is looked at."""
@@ -103,17 +107,11 @@ def _text(name: str, seen: Sight | BotError | ModelError, settings: Settings) ->
     w = words()
     if not isinstance(seen, Sight):
         return f"{name}: {_sentence(seen, settings, w)}"
-    answer = seen.answer
-    best, second = answer.ranked[0], answer.ranked[1] if len(answer.ranked) > 1 else None
-    percent = w.percent(best.probability)
-    if answer.verdict is Verdict.NOBODY:
-        return f"{name}: {w('answer-nobody')}"
-    if answer.verdict is Verdict.SURE or second is None:
-        return f"{name}: {w('answer-sure', name=best.character, percent=percent)}"
-    return f"{name}: " + w(
-        "answer-unsure-two",
-        name=best.character,
-        percent=percent,
-        second=second.character,
-        second_percent=w.percent(second.probability),
-    )
+    names = vocabulary_file()
+
+    def named(slug: str) -> str:
+        return in_language(names[slug]["names"], w.language) if slug in names else readable(slug)
+
+    ranked = guesses(seen.answer.ranked, named)
+    shown = Identified(0, 0, seen.answer.verdict, ranked, seen.bundle, seen.milliseconds)
+    return f"{name}: {headline(shown, w)}"

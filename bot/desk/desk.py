@@ -11,7 +11,7 @@ from typing import Any
 from bot.desk.answers import Answers
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
-from bot.desk.naming import Names, guesses
+from bot.desk.naming import Names, guesses, readable
 from bot.desk.types import (
     About,
     Ask,
@@ -275,8 +275,9 @@ class Desk:
             slug = next(iter(labels), "")
             if slug not in {each.character for each in view.ranked}:
                 raise
-            name = slug.replace("-", " ").title()
-            new = await self._ledger.propose(name, proposer=person.key, community=view.community, at=_now())
+            new = await self._ledger.propose(
+                readable(slug), proposer=person.key, community=view.community, at=_now()
+            )
             return await self._ledger.vote(view.prediction_id, person.key, frozenset({new.slug}), at=_now())
 
 

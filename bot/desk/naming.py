@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from bot.desk.types import Guess
 from corrections.ledger import Ledger
@@ -24,15 +24,21 @@ class Names:
         """A function from slug to name. A slug that the vocabulary lacks is made readable."""
         names = {each.slug: each.names for each in await self._ledger.characters(community)}
 
-        def name(slug: str) -> str:
-            known = names.get(slug, {})
-            wanted = language.casefold()
-            for tag, text in known.items():
-                if tag.casefold() == wanted or tag.split("-")[0] == wanted.split("-")[0]:
-                    return text
-            return known.get("en") or next(iter(known.values()), slug.replace("-", " ").title())
+        return lambda slug: in_language(names.get(slug, {}), language) or readable(slug)
 
-        return name
+
+def in_language(names: Mapping[str, str], language: str) -> str:
+    """The name in that language, else in English, else in any; empty if there is none."""
+    wanted = language.casefold()
+    for tag, text in names.items():
+        if tag.casefold() == wanted or tag.split("-")[0] == wanted.split("-")[0]:
+            return text
+    return names.get("en") or next(iter(names.values()), "")
+
+
+def readable(slug: str) -> str:
+    """A slug that no vocabulary has, as a name."""
+    return slug.replace("-", " ").title()
 
 
 def guesses(ranked: Iterable[Ranked], named: Callable[[str], str]) -> tuple[Guess, ...]:
