@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections import pinyin
 from corrections.errors import BadLabel, TooManyProposals, UnknownLabel
 from corrections.labels import clean_label, language_of, slug_of, with_suffix
 from corrections.tables import CharacterRow, CommunityRow
@@ -52,6 +53,32 @@ async def seed(session: AsyncSession, entries: Mapping[str, Mapping[str, Any]]) 
             _merge(row, names, aliases)
         row.seeded = {"names": names, "aliases": aliases}
         row.revision = revision
+
+
+async def unread(session: AsyncSession) -> set[str]:
+    """The Chinese names and aliases whose pinyin is not known."""
+    return {
+        text
+        for row in await session.scalars(select(CharacterRow))
+        for text in _chinese(row)
+        if text not in (row.pinyin or {})
+    }
+
+
+async def keep_readings(session: AsyncSession, readings: Mapping[str, str]) -> None:
+    """Write how Chinese names are read, with the characters that are called so."""
+    revision = await next_revision(session)
+    for row in await session.scalars(select(CharacterRow)):
+        known = row.pinyin or {}
+        now = {
+            text: known.get(text) or readings[text] for text in _chinese(row) if text in {**known, **readings}
+        }
+        if now != known:
+            row.pinyin, row.revision = now, revision
+
+
+def _chinese(row: CharacterRow) -> list[str]:
+    return [text for text in (*row.names.values(), *row.aliases) if pinyin.is_chinese(text)]
 
 
 def _merge(row: CharacterRow, names: dict[str, str], aliases: list[str]) -> None:
@@ -99,7 +126,8 @@ async def load(session: AsyncSession) -> Vocabulary:
         )
         for row, platform, native in rows
     ]
-    return Vocabulary(characters, max((row.revision for row, _, _ in rows), default=0))
+    readings = {text: reading for row, _, _ in rows for text, reading in (row.pinyin or {}).items()}
+    return Vocabulary(characters, max((row.revision for row, _, _ in rows), default=0), readings)
 
 
 async def ids_of(session: AsyncSession, slugs: frozenset[str]) -> dict[str, int]:
@@ -127,6 +155,7 @@ async def propose(
     community_id: int,
     at: datetime,
     most_per_day: int,
+    readings: Mapping[str, str],
 ) -> Character:
     """See `corrections.ledger.Ledger.propose`."""
     found = vocabulary.resolve(text, community)
@@ -152,6 +181,7 @@ async def propose(
         status=PROPOSED,
         community_id=community_id,
         proposed_by=proposer_id,
+        pinyin=dict(readings) or None,
         revision=await next_revision(session),
         created_at=at,
     )

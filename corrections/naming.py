@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections import characters, people
+from corrections import characters, people, pinyin
 from corrections.errors import UnknownLabel
+from corrections.labels import clean_label
 from corrections.opening import Parts
 from corrections.types import Character, Community, Person, Resolution, Suggestion
 from corrections.vocabulary import Vocabulary
@@ -54,13 +56,16 @@ class Naming:
             TooManyProposals: enough from this person for a day.
         """
         key = self.person_key(proposer)
+        readings: dict[str, str] = {}
+        if pinyin.is_chinese(text) and not await self.resolve(text, community):
+            readings = await asyncio.to_thread(pinyin.read, [clean_label(text)])
 
         async def work(session: AsyncSession) -> Character:
             vocabulary = await characters.load(session)
             where = await people.community_id(session, community, at)
             who = await people.person_id(session, key, at)
             return await characters.propose(
-                session, vocabulary, text, who, community, where, at, self._proposals_per_day
+                session, vocabulary, text, who, community, where, at, self._proposals_per_day, readings
             )
 
         return await self.work.write(work)

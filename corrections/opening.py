@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections import characters, people, schema
+from corrections import characters, people, pinyin, schema
 from corrections.blobs import BlobStore
 from corrections.engine import create_engine, place_of
 from corrections.errors import Unwritable
@@ -44,14 +44,22 @@ async def open_parts(url: str, data_dir: Path, busy_timeout: float) -> Parts:
         secret = await asyncio.to_thread(people.load_secret, data_dir, not begun)
         names = people.Pseudonyms(secret)
         entries = await asyncio.to_thread(characters.vocabulary_file)
+        readings = await asyncio.to_thread(pinyin.shipped)
 
-        async def prepare(session: AsyncSession) -> Vocabulary:
+        async def prepare(session: AsyncSession) -> set[str]:
             await people.check_fingerprint(session, names.fingerprint(), place_of(engine))
             await characters.seed(session, entries)
             await session.flush()
-            return await characters.load(session)
+            await characters.keep_readings(session, readings)
+            await session.flush()
+            return await characters.unread(session)
 
-        return Parts(work, BlobStore(data_dir), names, await work.write(prepare))
+        if unread := await work.write(prepare):  # renamed or proposed while nobody could read it
+            read = await asyncio.to_thread(pinyin.read, unread)
+            await work.write(lambda session: characters.keep_readings(session, read))
+        async with work.read() as session:
+            vocabulary = await characters.load(session)
+        return Parts(work, BlobStore(data_dir), names, vocabulary)
     except BaseException:
         await work.close()
         raise

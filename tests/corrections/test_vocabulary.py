@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections import pinyin
 from corrections.characters import load, next_revision, seed, vocabulary_file
 from corrections.errors import BadLabel, TooManyProposals
 from corrections.labels import comparable
@@ -28,8 +29,11 @@ ARTICLE = {
 
 def shipped() -> Vocabulary:
     return Vocabulary(
-        Character(slug, entry["names"], tuple(entry["aliases"]), "known")
-        for slug, entry in vocabulary_file().items()
+        (
+            Character(slug, entry["names"], tuple(entry["aliases"]), "known")
+            for slug, entry in vocabulary_file().items()
+        ),
+        readings=pinyin.shipped(),
     )
 
 
