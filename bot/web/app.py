@@ -17,6 +17,7 @@ from bot.settings import Settings
 from bot.web import guard, render
 from bot.web.pages import Pages
 from bot.web.session import Sessions
+from bot.words import words
 
 HERE = Path(__file__).parent
 FORM_BYTES = 1 << 20
@@ -110,8 +111,9 @@ def _url(address: str, port: int) -> str:
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
+    w = words()
     if error.errno == errno.EADDRINUSE:
-        return f"The page cannot use port {port}, another program does: set web.port to another one (0: any)."
+        return w("run-web-taken", port=str(port))
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"The page may not use port {port}: set web.port to one above 1023."
-    return f"The page cannot listen on {host}, which is no address of this machine: check web.host."
+        return w("run-web-not-allowed", port=str(port))
+    return w("run-web-no-address", host=host)

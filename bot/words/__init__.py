@@ -60,7 +60,7 @@ def words(wanted: str = FALLBACK) -> Words:
 
 
 def nearest(wanted: str) -> str:
-    """The language with a catalogue that is nearest to a tag: the same one, one of the same language, English."""
+    """The catalogue for a tag: that very language, else a kind of it, else English."""
     tag = wanted.replace("_", "-").casefold()
     exact = [language for language in languages() if language.casefold() == tag]
     same = [language for language in languages() if language.split("-")[0] == tag.split("-")[0]]
