@@ -9,6 +9,10 @@
 | name | – | the form of that name |
 | new | the name | proposes it as a new character |
 | undo | – | takes back |
+| page | number | shows that page of all characters |
+| less | – | closes the choices again |
+| mine | – | reads on in one's corrections, before the position that stands for the prediction |
+| set | setting and value | chooses something for the community |
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from dataclasses import dataclass
 MAX_BYTES = 64
 MAX_NAME_BYTES = 44
 """What is left for a new name beside ``v1:new:`` and an id of twelve digits."""
-ACTIONS = ("right", "wrong", "is", "search", "name", "new", "undo")
+ACTIONS = ("right", "wrong", "is", "search", "name", "new", "undo", "page", "less", "mine", "set")
 _PATTERN = re.compile(r"v1:([a-z]+):([0-9]{1,18}):(.*)", re.DOTALL)
 
 

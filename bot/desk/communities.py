@@ -49,6 +49,12 @@ class Communities:
         self._remember(place.home, after)
         return after
 
+    async def moved(self, old: Community, new: Community) -> None:
+        """The platform has given a community another id."""
+        await self._ledger.community_moved(old, new)
+        for each in (old, new):
+            self._known.pop(each, None)
+
     async def language(self, person: Person, community: Community) -> str:
         """The person's client says it; where it does not, the community has chosen, or it is English."""
         return person.language or (await self.of(community)).language or FALLBACK

@@ -87,6 +87,10 @@ class Desk:
         """Change some of them; whether this person may is the adapter's business."""
         return await self._communities.change(person, place, **changes)
 
+    async def community_moved(self, old: Community, new: Community) -> None:
+        """A community has another id from now on, as Telegram's groups get when they grow."""
+        await self._communities.moved(old, new)
+
     async def watches(self, place: Address, default: Collection[str]) -> bool:
         """Whether pictures in that channel are answered unasked."""
         return await self._communities.watches(place, default)
