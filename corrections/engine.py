@@ -7,6 +7,7 @@ shifted.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -43,6 +44,16 @@ def ledger_url(url: str) -> URL:
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise BadUrl("the ledger needs a file: a database in memory forgets what people said")
     return parsed
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite ledger; None for another database.
+
+    Raises:
+        BadUrl: see `ledger_url`.
+    """
+    parsed = ledger_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
 def create_engine(url: str, busy_timeout: float = 5.0) -> AsyncEngine:

@@ -7,7 +7,9 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
 │   ├── NotALedger          there is something else at that place
 │   ├── SchemaTooNew        a newer version of the program has been here
 │   ├── NotMigrated         its tables are older than the code, and nobody was asked to bring them up
+│   ├── InUse               another process works in the folder
 │   └── PersonKeyError      the key that people are known by is gone, damaged or another one
+├── BackupError             a backup cannot be made of it or put back
 ├── LedgerLocked            somebody else is writing and did not finish in time
 ├── LedgerClosed            used after it was closed
 ├── NotFound                there is no such prediction, case or blob
@@ -56,6 +58,14 @@ class NotMigrated(OpenError):
 
 class PersonKeyError(OpenError):
     """The key that people are known by is gone, damaged or another one."""
+
+
+class InUse(OpenError):
+    """Another process works in the folder."""
+
+
+class BackupError(LedgerError):
+    """A backup cannot be made of the ledger, or not be put back."""
 
 
 class LedgerLocked(LedgerError):

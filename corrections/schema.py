@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from corrections.engine import WRITE, complaint, create_engine, place_of
+from corrections.engine import WRITE, complaint, create_engine, file_of, place_of
 from corrections.errors import NotALedger, SchemaTooNew
 
 HEAD = "head"
@@ -48,6 +48,40 @@ async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
             await connection.run_sync(_migrate, place_of(engine), revision)
     except (DBAPIError, OSError) as error:
         raise complaint(error, place_of(engine)) from error
+
+
+def head() -> str:
+    """The revision that this version of the program works with."""
+    return ScriptDirectory.from_config(configuration()).get_current_head() or ""
+
+
+async def current(url: str) -> str | None:
+    """The revision of the database at this address; None when it has no tables yet.
+
+    Nothing is made: a SQLite file that is not there stays so.
+
+    Raises:
+        OpenError: it is something else, damaged, or cannot be read.
+        LedgerLocked: another process does not let go of it.
+    """
+    engine = create_engine(url)
+    file = file_of(url)
+    try:
+        if file is not None and not file.exists():
+            return None
+        async with engine.connect() as connection:
+            return await connection.run_sync(_current, place_of(engine))
+    except (DBAPIError, OSError) as error:
+        raise complaint(error, place_of(engine)) from error
+    finally:
+        await engine.dispose()
+
+
+def _current(connection: Connection, place: str) -> str | None:
+    present = MigrationContext.configure(connection).get_current_heads()
+    if not present and inspect(connection).get_table_names():
+        raise NotALedger(f"{place} is a database of something else")
+    return present[0] if present else None
 
 
 def _migrate(connection: Connection, place: str, revision: str) -> None:

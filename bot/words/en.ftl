@@ -168,3 +168,38 @@ run-telegram-off = Telegram: off, it comes with a later version
 run-ready = Ready in { $seconds } s. Stop with Ctrl-C.
 run-stopping = Stopping: what is being answered is finished first.
 run-stopped = Stopped.
+
+## The operator
+
+backup-under-way = Saving
+backup-done = Saved in { $file }: { $pictures ->
+    [one] one picture
+   *[other] { $pictures } pictures
+}, { $votes ->
+    [one] one correction
+   *[other] { $votes } corrections
+}, { $mebibytes } MiB. The file holds person.key: keep it as safe as the bot itself.
+backup-gone = { $count ->
+    [one] One picture was let go meanwhile and is not in it.
+   *[other] { $count } pictures were let go meanwhile and are not in it.
+}
+backup-damaged = { $count ->
+    [one] One picture is damaged on the disk and was left out.
+   *[other] { $count } pictures are damaged on the disk and were left out.
+}
+restore-under-way = Putting back
+restore-done = Put back, as it was on { $made }: { $pictures ->
+    [one] one picture
+   *[other] { $pictures } pictures
+}, { $votes ->
+    [one] one correction
+   *[other] { $votes } corrections
+}.
+restore-upgraded = The tables were brought from { $old } to { $new }.
+restore-kept = What was there before is in { $folder }; delete it when you do not need it any more.
+db-under-way = Working
+db-nothing = nothing
+db-is-current = The tables are at { $revision }, which is what this version needs.
+db-is-older = The tables are at { $revision }, this version needs { $head }: run whosthat db upgrade.
+db-kept = The old file is kept as { $file }.
+db-upgraded = The tables were brought from { $old } to { $new }.

@@ -145,3 +145,20 @@ run-telegram-off = Telegram：已关闭，以后的版本会有
 run-ready = { $seconds } 秒后就绪。按 Ctrl-C 停止。
 run-stopping = 正在停止：先把正在回答的答完。
 run-stopped = 已停止。
+
+## The operator
+
+backup-under-way = 正在备份
+backup-done = 已存入 { $file }：{ $pictures } 张图片，{ $votes } 条更正，{ $mebibytes } MiB。文件里有 person.key，请像保护机器人本身一样保护它。
+backup-gone = { $count } 张图片在备份期间被清理，不在其中。
+backup-damaged = { $count } 张图片在磁盘上已损坏，没有备份。
+restore-under-way = 正在恢复
+restore-done = 已恢复到 { $made } 时的样子：{ $pictures } 张图片，{ $votes } 条更正。
+restore-upgraded = 数据表已从 { $old } 升级到 { $new }。
+restore-kept = 原有的内容在 { $folder } 中，不再需要时可以删除。
+db-under-way = 正在处理
+db-nothing = 无
+db-is-current = 数据表的版本是 { $revision }，正是本程序需要的。
+db-is-older = 数据表的版本是 { $revision }，本程序需要 { $head }：请运行 whosthat db upgrade。
+db-kept = 旧文件保留为 { $file }。
+db-upgraded = 数据表已从 { $old } 升级到 { $new }。

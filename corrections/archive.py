@@ -1,0 +1,130 @@
+"""The form of a backup: a gzipped tar of the database, the key, the pictures, and a manifest at its end.
+
+```
+ledger.db            SQLite, one file
+person.key           32 bytes
+blobs/ab/cdef….webp  as in data_dir
+manifest.json        what there is, with SHA-256: nothing without it is put back
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO
+
+from corrections.errors import BackupError
+from corrections.people import KEY_BYTES, KEY_FILE
+
+DATABASE, MANIFEST = "ledger.db", "manifest.json"
+FORMAT = 1
+
+_BLOB = re.compile(r"blobs/([0-9a-f]{2})/([0-9a-f]{62})\.[a-z0-9]{1,8}")
+_LARGEST_BLOB, _LARGEST_MANIFEST = 256 << 20, 256 << 20
+_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup holds: ``files`` name to SHA-256, ``counts`` table to rows, ``made_at`` ISO 8601 UTC."""
+
+    made_at: str
+    revision: str
+    counts: dict[str, int]
+    files: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def packed(self) -> bytes:
+        """As JSON."""
+        return json.dumps(asdict(self), indent=1).encode()
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> Manifest:
+        """From JSON.
+
+        Raises:
+            BackupError: it is none of ours, or of a newer version.
+        """
+        try:
+            plain = json.loads(content)
+            if plain["format"] > FORMAT:
+                raise BackupError("this backup was made by a newer version of this program: update it first")
+            made = cls(
+                str(plain["made_at"]), str(plain["revision"]), dict(plain["counts"]), dict(plain["files"])
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise BackupError("this is not a backup of whosthat: its manifest cannot be read") from error
+        return made
+
+
+def add(tar: tarfile.TarFile, name: str, content: bytes) -> str:
+    """Put bytes into an archive; their SHA-256."""
+    tar.addfile(_entry(name, len(content)), io.BytesIO(content))
+    return hashlib.sha256(content).hexdigest()
+
+
+def add_file(tar: tarfile.TarFile, name: str, path: Path) -> str:
+    """Put a file that nobody writes to into an archive; its SHA-256."""
+    with path.open("rb") as file:
+        tar.addfile(_entry(name, path.stat().st_size), file)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, 0o600
+    return entry
+
+
+def members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes], int]]:
+    """Name, content and size of each member, in order; whatever a backup does not hold is refused.
+
+    Raises:
+        BackupError: a link, a folder, a path, a name that is not ours, one twice, or one too large.
+    """
+    seen: set[str] = set()
+    for entry in tar:
+        name = entry.name
+        known = name in (DATABASE, KEY_FILE, MANIFEST) or _BLOB.fullmatch(name)
+        if not known or not entry.isreg() or name in seen:
+            raise BackupError(f"this is not a backup of whosthat: {name[:80]!r} does not belong into one")
+        if entry.size > _largest(name):
+            raise BackupError(f"this is not a backup of whosthat: {name[:80]!r} is too large")
+        seen.add(name)
+        content = tar.extractfile(entry)
+        assert content is not None, "a regular file"
+        yield name, content, entry.size
+
+
+def _largest(name: str) -> int:
+    if name == DATABASE:
+        return 1 << 50
+    if name == MANIFEST:
+        return _LARGEST_MANIFEST
+    return KEY_BYTES if name == KEY_FILE else _LARGEST_BLOB
+
+
+def digest_in(name: str) -> str | None:
+    """The SHA-256 that the name of a picture says; None for anything else."""
+    found = _BLOB.fullmatch(name)
+    return found[1] + found[2] if found else None
+
+
+def copy(source: IO[bytes], target: Path) -> str:
+    """Write a stream to a new file, readable by its owner only; its SHA-256."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sha256 = hashlib.sha256()
+    with target.open("xb") as file:
+        target.chmod(0o600)
+        while part := source.read(_AT_ONCE):
+            sha256.update(part)
+            file.write(part)
+    return sha256.hexdigest()
