@@ -1,10 +1,11 @@
 """Bytes of strangers to pixels: the one place where a posted picture is parsed. Runs in a child process.
 
 Pillow with an allow-list of formats reads the header; the size is checked before a pixel is decoded. Of an
-animation only the first frame is looked at. The picture is turned upright as its EXIF says, put on white
-where it is transparent, and brought to 8-bit RGB. Colour profiles are ignored: parsing them is one more
-thing to attack, and the shift they would correct does not matter for saying who somebody is. What is
-stored is encoded anew, so no metadata survives.
+animation only the first frame is looked at, of a HEIF collection its primary image. The picture is turned
+upright as its EXIF says (pillow-heif does that, as HEIF's own transformations say), put on white where it is
+transparent, and brought to 8-bit RGB. Colour profiles are ignored: parsing them is one more thing to attack,
+and the shift they would correct does not matter for saying who somebody is. What is stored is encoded anew,
+so no metadata survives.
 
 Everything that goes wrong is a `model.errors.PictureError` with one of its reasons.
 """
@@ -16,6 +17,7 @@ import math
 import struct
 import warnings
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,18 +34,26 @@ from model.errors import PictureError
 from model.near import SIDE, near_key
 from model.preprocess import Pixels, Preprocess, to_pixels
 
-FORMATS = tuple(
-    kind
-    for kind in (
-        JpegImagePlugin.JpegImageFile.format,
-        PngImagePlugin.PngImageFile.format,
-        WebPImagePlugin.WebPImageFile.format,
-        GifImagePlugin.GifImageFile.format,
-        AvifImagePlugin.AvifImageFile.format,
-    )
-    if kind in Image.OPEN
+FORMATS = (
+    *(
+        kind
+        for kind in (
+            JpegImagePlugin.JpegImageFile.format,
+            PngImagePlugin.PngImageFile.format,
+            WebPImagePlugin.WebPImageFile.format,
+            GifImagePlugin.GifImageFile.format,
+            AvifImagePlugin.AvifImageFile.format,
+        )
+        if kind in Image.OPEN
+    ),
+    "HEIF",
 )
 """The allow-list, by Pillow's names; AVIF is there where Pillow was built with it."""
+
+_KIND = {"MPO": "jpeg", "HEIF": "heic"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+"""ISO/IEC 23008-12, annex B: what is in a HEIF file whose pictures are HEVC."""
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -73,7 +83,7 @@ class Decoded:
 
     ``pixels`` is what the model looks at, uint8 [H, W, 3]; ``width`` and ``height`` are those of the whole
     picture, upright; ``stored`` is a WebP without metadata, when asked for; ``format`` is what the bytes
-    were: "jpeg", "png", "webp", "gif" or "avif".
+    were: "jpeg", "png", "webp", "gif", "avif" or "heic".
     """
 
     pixels: Pixels
@@ -96,12 +106,15 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
         raise PictureError(
             "too-many-bytes", f"the picture has {len(data):,} bytes, at most {limits.bytes:,} are read"
         )
-    if _container(data) not in FORMATS:
+    container = _container(data)
+    if container is None or container not in FORMATS:
         raise PictureError("not-a-picture", f"these bytes are no {', '.join(FORMATS)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is checked here anyway
-            return _decode(data, limits, how, keep)
+            if container == "HEIF":
+                _read_heif()
+            return _decode(data, container, limits, how, keep)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
@@ -121,9 +134,9 @@ def to_luma(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=3.0))
 
 
-def _decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
+def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
     _check_size(*_webp_size(data), limits)  # libwebp allocates the canvas when it is opened
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+    with Image.open(io.BytesIO(data), formats=(container,)) as opened:
         _check_size(*opened.size, limits)
         width, height = opened.size
         # what is needed: twice what the model looks at, and what is stored; the same with and without
@@ -135,10 +148,12 @@ def _decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> D
         if opened.format in ("JPEG", "MPO") and enough < 1:
             opened.draft(None, (math.ceil(width * enough), math.ceil(height * enough)))
         opened.load()
+        if opened.format == "HEIF":
+            width, height = opened.size  # its header may have said something else
         orientation = _orientation(opened)  # not before: it loads a PNG itself, and keeps silent of damage
         least = math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1))
         image = _plain(opened, least)
-        kind = "jpeg" if opened.format == "MPO" else str(opened.format).lower()
+        kind = _KIND.get(str(opened.format), str(opened.format).lower())
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
         if orientation >= 5:
@@ -151,6 +166,15 @@ def _decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> D
         stored=_encoded(image, limits) if keep else None,
         format=kind,
     )
+
+
+@cache
+def _read_heif() -> None:
+    """Teach Pillow HEIF: not before a file asks for it, since libheif and its codecs take room."""
+    from pillow_heif import register_heif_opener
+
+    # one thread, as for all others; of what else a file may hold nothing is looked at
+    register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
 def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
@@ -215,8 +239,12 @@ def _container(data: bytes) -> str | None:
         return "GIF"
     if data.startswith(b"RIFF") and (len(data) < 12 or data[8:12] == b"WEBP"):
         return "WEBP"
-    if data[4:8] == b"ftyp" and {b"avif", b"avis"} & {data[at : at + 4] for at in range(8, 40, 4)}:
-        return "AVIF"
+    if data[4:8] == b"ftyp":
+        brands = {data[at : at + 4] for at in (8, *range(16, min(int.from_bytes(data[:4], "big"), 128), 4))}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        if brands & _HEVC_BRANDS:
+            return "HEIF"
     return None
 
 
@@ -231,7 +259,7 @@ def _breaks_off(data: bytes) -> bool:
             return not data.rstrip(b"\0").endswith(b";")
         case "WEBP":
             return len(data) < 12 or len(data) < 8 + int.from_bytes(data[4:8], "little")
-        case "AVIF":
+        case "AVIF" | "HEIF":
             return _boxes_break_off(data)
     return False
 

@@ -65,7 +65,7 @@ undo-nothing = There is nothing to take back.
 ## What went wrong
 
 error-empty = That file is empty.
-error-not-a-picture = That is not a picture I can read: send a JPEG, PNG, WebP, GIF or AVIF.
+error-not-a-picture = That is not a picture I can read: send a JPEG, PNG, WebP, GIF, AVIF or HEIC.
 error-truncated = That picture breaks off in the middle: please send it again.
 error-damaged = That picture is damaged: I cannot read it.
 error-too-many-bytes = That file is too large: { $mebibytes } MB is all I take.

@@ -54,7 +54,7 @@ undo-nothing = 没有可以撤回的内容。
 ## What went wrong
 
 error-empty = 这个文件是空的。
-error-not-a-picture = 这不是我能读的图片：请发送 JPEG、PNG、WebP、GIF 或 AVIF。
+error-not-a-picture = 这不是我能读的图片：请发送 JPEG、PNG、WebP、GIF、AVIF 或 HEIC。
 error-truncated = 这张图只传了一半，请重新发送。
 error-damaged = 这张图已经损坏，我读不出来。
 error-too-many-bytes = 文件太大了，我最多接受 { $mebibytes } MB。

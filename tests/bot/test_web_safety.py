@@ -189,7 +189,7 @@ async def test_the_wrong_method_is_a_sentence(browser: aiohttp.ClientSession) ->
     ("sent", "status", "sentence"),
     [
         (b"", 415, "That file is empty."),
-        (b"hello", 415, "That is not a picture I can read: send a JPEG, PNG, WebP, GIF or AVIF."),
+        (b"hello", 415, "That is not a picture I can read: send a JPEG, PNG, WebP, GIF, AVIF or HEIC."),
         (drawing("red")[:900], 422, "That picture breaks off in the middle: please send it again."),
     ],
 )

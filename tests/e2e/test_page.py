@@ -198,7 +198,7 @@ async def test_what_is_no_picture_gets_a_sentence_and_the_next_picture_an_answer
     page = seen.page
     await hand_over(page, "drop", b"hello", name="hello.txt")
     await expect(page.get_by_role("status")).to_have_text(
-        "That is not a picture I can read: send a JPEG, PNG, WebP, GIF or AVIF."
+        "That is not a picture I can read: send a JPEG, PNG, WebP, GIF, AVIF or HEIC."
     )
     await expect(page.get_by_role("img", name="The picture you asked about")).to_be_hidden()
     await hand_over(page, "drop", b"", name="empty.png")

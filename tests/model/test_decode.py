@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin, features
 
-from model.decode import Decoded, DecodeLimits, decode, to_luma
+from model.decode import Decoded, DecodeLimits, _read_heif, decode, to_luma
+from model.decoders import DecoderOptions, Decoders
 from model.errors import PictureError
 from model.near import is_near, near_key
 from model.preprocess import Preprocess, to_pixels
@@ -20,7 +21,13 @@ from tests.standins.drawings import drawing, encoded, picture
 
 HOW = Preprocess(height=64, width=64)
 LIMITS = DecodeLimits()
-KINDS = ["JPEG", "PNG", "WEBP", "GIF", *(["AVIF"] if features.check("avif") else [])]
+KINDS = ["JPEG", "PNG", "WEBP", "GIF", *(["AVIF"] if features.check("avif") else []), "HEIF"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _heif_is_written() -> None:
+    """What writes HEIF here is what reads it in the decoder."""
+    _read_heif()
 
 
 def read(data: bytes, *, limits: DecodeLimits = LIMITS, how: Preprocess = HOW, keep: bool = False) -> Decoded:
@@ -61,7 +68,12 @@ def test_each_format_gives_pixels_key_and_size(kind: str) -> None:
     seen = read(encoded(image, kind))
     assert seen.pixels.shape == (64, 64, 3)
     assert seen.pixels.dtype == np.uint8
-    assert (seen.width, seen.height, seen.format, seen.stored) == (320, 240, kind.lower(), None)
+    assert (seen.width, seen.height, seen.format, seen.stored) == (
+        320,
+        240,
+        kind.lower().replace("heif", "heic"),
+        None,
+    )
     assert is_near(seen.near_key, near_key(to_luma(image)))
     assert np.abs(seen.pixels.astype(int) - to_pixels(image, HOW)).mean() < 4
 
@@ -97,17 +109,19 @@ def test_a_small_picture_is_not_blown_up_for_storage() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_exif_says_which_way_is_up(orientation: int, kind: str) -> None:
     image = picture("blue", seed=2)
     exif = Image.Exif()
     exif[0x0112] = orientation
     buffer = io.BytesIO()
-    image.save(buffer, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
-    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue()))).convert("RGB")
+    image.getexif()[0x0112] = orientation
+    options = {"WEBP": {"lossless": True}, "HEIF": {"quality": 90}}.get(kind, {})
+    image.save(buffer, kind, **options if kind == "HEIF" else options | {"exif": exif})
+    upright = ImageOps.exif_transpose(image)
     seen = read(buffer.getvalue())
     assert (seen.width, seen.height) == upright.size
-    assert np.abs(seen.pixels.astype(int) - to_pixels(upright, HOW)).mean() < 2
+    assert np.abs(seen.pixels.astype(int) - to_pixels(upright, HOW)).mean() < 3
 
 
 def test_broken_exif_is_no_reason_to_refuse_a_picture() -> None:
@@ -216,6 +230,55 @@ def test_the_first_frame_of_other_animations(kind: str) -> None:
     assert close(read(buffer.getvalue()).pixels, tuple(to_pixels(first, HOW).reshape(-1, 3).mean(0)), 4)
 
 
+def heif(image: Image.Image, *more: Image.Image, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "HEIF", save_all=bool(more), append_images=more, **options)
+    return buffer.getvalue()
+
+
+def test_of_a_heif_collection_the_primary_image_is_looked_at() -> None:
+    red, blue = picture("red", seed=1), picture("blue", seed=2, size=(100, 80))
+    assert close(read(heif(red, blue)).pixels, tuple(to_pixels(red, HOW).reshape(-1, 3).mean(0)))
+    seen = read(heif(red, blue, primary_index=1))
+    assert (seen.width, seen.height) == (100, 80)
+
+
+def test_a_photo_of_a_telephone_is_made_of_tiles_and_turned_once() -> None:
+    image = picture("purple", seed=4, size=(1200, 900))
+    upright = image.transpose(Image.Transpose.ROTATE_270)
+    image.getexif()[0x0112] = 6
+    data = heif(image, tile_size=512)
+    assert b"irot" in data  # the file's own transformation, and EXIF says the same again
+    assert b"Exif" in data
+    assert b"grid" in data
+    seen = read(data, keep=True)
+    assert (seen.width, seen.height) == (900, 1200)
+    assert is_near(seen.near_key, near_key(to_luma(upright)))
+    assert np.abs(seen.pixels.astype(int) - to_pixels(upright, HOW)).mean() < 4
+    assert seen.stored is not None
+    assert b"Exif" not in seen.stored
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA"])
+def test_heif_of_other_modes(mode: str) -> None:
+    clear = Image.new(mode, (64, 48), {"L": 255, "LA": (0, 0), "RGBA": (0, 0, 0, 0)}[mode])
+    assert close(read(heif(clear, quality=-1)).pixels, (255, 255, 255), 3)
+
+
+def test_what_exif_alone_says_of_a_heif_is_only_information() -> None:
+    """ISO/IEC 23008-12, annex A: a reader turns a picture as its properties say, not as its EXIF does."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = heif(picture("red"), exif=exif)
+    assert b"irot" not in data
+    assert read(data).width == 320
+
+
+def test_heif_of_ten_bits() -> None:
+    levels = np.full((48, 64), 128 << 8, np.uint16)
+    assert close(read(heif(Image.fromarray(levels))).pixels, (128, 128, 128), 4)
+
+
 # what is not read
 
 
@@ -232,13 +295,14 @@ def test_no_bytes() -> None:
         b"%PDF-1.7\n",
         b"PK\x03\x04" + bytes(100),
         b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
-        b"\0\0\0\x1cftypheic" + bytes(40),
+        b"\0\0\0\x18ftypmif1" + bytes(4) + b"mif1vvic" + bytes(40),
+        b"\0\0\0\x18ftypisom" + bytes(4) + b"isommp42" + bytes(40),
         encoded(picture(), "BMP"),
         encoded(picture(), "TIFF"),
         encoded(picture(), "PPM"),
         encoded(Image.new("RGB", (16, 16)), "ICO"),
     ],
-    ids=["text", "zeros", "svg", "pdf", "zip", "wav", "heic", "bmp", "tiff", "ppm", "ico"],
+    ids=["text", "zeros", "svg", "pdf", "zip", "wav", "vvc", "mp4", "bmp", "tiff", "ppm", "ico"],
 )
 def test_what_is_not_on_the_list_is_no_picture(data: bytes) -> None:
     assert reason(data) == "not-a-picture"
@@ -264,6 +328,31 @@ def test_a_picture_that_is_damaged_inside() -> None:
     webp = bytearray(drawing(kind="WEBP"))
     webp[20:60] = bytes(40)
     assert reason(bytes(webp)) == "damaged"
+    coded = bytearray(drawing(kind="HEIF"))
+    at = coded.index(b"mdat") + 4
+    coded[at:] = bytes(len(coded) - at)
+    assert reason(bytes(coded)) == "damaged"
+    boxes = bytearray(drawing(kind="HEIF"))
+    at = boxes.index(b"iloc") + 4
+    boxes[at : at + 20] = b"\xff" * 20
+    assert reason(bytes(boxes)) == "damaged"
+
+
+def test_a_heif_that_is_larger_inside_than_its_header_says() -> None:
+    """libheif itself refuses it before it takes memory for more than what the header said."""
+    data = bytearray(heif(picture("red", size=(1600, 1200))))
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 4, 4)
+    assert reason(bytes(data), DecodeLimits(pixels=1000)) == "damaged"
+    data[at : at + 8] = struct.pack(">II", 60_000, 60_000)
+    assert reason(bytes(data)) == "too-many-pixels"
+
+
+async def test_the_memory_of_a_decoder_is_enough_for_a_photo_of_a_telephone() -> None:
+    data = heif(picture("green", size=(4032, 3024)), tile_size=512, quality=40)
+    async with Decoders(DecoderOptions(children=1, seconds=30)) as decoders:
+        seen = await decoders.decode(data, HOW, keep=True)
+        assert (seen.width, seen.height, seen.format) == (4032, 3024, "heic")
 
 
 def test_thirty_thousand_by_thirty_thousand_is_refused_from_its_header() -> None:
