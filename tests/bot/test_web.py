@@ -144,6 +144,44 @@ async def test_the_page_speaks_the_language_that_the_browser_asks_for(browser: a
             assert '<html lang="en">' in await response.text()
 
 
+@pytest.mark.parametrize("wanted", ["zh-CN", "zh-TW,zh;q=0.9,en;q=0.8", "fr, ZH-hans;q=0.7, en;q=0.2"])
+async def test_the_page_speaks_chinese(page: Served, browser: aiohttp.ClientSession, wanted: str) -> None:
+    chinese = {"Accept-Language": wanted}
+    async with browser.get("/", headers=chinese) as response:
+        assert response.headers["Content-Language"] == "zh-CN"
+        assert "Accept-Language" in response.headers["Vary"]
+        whole = await response.text()
+    assert '<html lang="zh-CN">' in whole
+    assert not re.search(r"[A-Za-z]{3,}", text_of(whole))
+    async with browser.post("/ask", data=form(drawing("orange")), headers=chinese) as response:
+        shown = text_of(await response.text()).replace(" ", "")
+        assert "可能是钢铁侠（48%），也可能是蜘蛛侠（40%）。" in shown
+    async with browser.post("/ask", data=drawing("red"), headers=chinese | JSON) as response:
+        said = await response.json()
+    assert (said["sentence"], said["ranked"][1]["name"]) == ("这是钢铁侠，我有 94% 的把握。", "蜘蛛侠")
+    # The same person may change their mind about the language at any time.
+    _, thanks = await posted(browser, "/correct", prediction=said["prediction"], slug="loki")
+    assert thanks["sentence"] == "Thank you, noted: Loki."
+
+
+@pytest.mark.parametrize("typed", ["钢铁", "gangtie", "gtx", "iron", "鋼鐵人"])
+async def test_characters_are_found_by_chinese_pinyin_and_english(
+    browser: aiohttp.ClientSession, typed: str
+) -> None:
+    for language, name in (("zh-CN", "钢铁侠"), ("en", "Iron Man")):
+        headers = JSON | {"Accept-Language": language}
+        async with browser.get("/characters", params={"q": typed}, headers=headers) as response:
+            assert (await response.json())[0] == {"character": "iron-man", "name": name}
+
+
+async def test_what_goes_wrong_is_said_in_chinese(browser: aiohttp.ClientSession) -> None:
+    chinese = JSON | {"Accept-Language": "zh-CN"}
+    async with browser.post("/ask", data=b"hello", headers=chinese) as response:
+        assert (await response.json())["error"].startswith("这不是我能读的图片")
+    async with browser.get("/nowhere", headers=chinese) as response:
+        assert (await response.json())["error"] == "这个地址什么也没有。"
+
+
 # -- correcting ------------------------------------------------------------------------------------
 
 

@@ -308,3 +308,30 @@ async def test_a_program_that_is_gone_is_said(browser: Browser, tmp_path: Path) 
     assert any(re.search("ERR_CONNECTION_REFUSED", each) for each in seen.trouble)
     seen.trouble.clear()
     await context.__aexit__(None, None, None)
+
+
+async def test_everything_in_chinese(browser: Browser, served: Served) -> None:
+    async with watched(browser, served.url, locale="zh-CN", viewport=PHONE) as seen:
+        page = seen.page
+        assert await page.evaluate("document.documentElement.lang") == "zh-CN"
+        await expect(page).to_have_title("这是谁？")
+        await choose(page, drawing("orange"))
+        await answered(page, "可能是钢铁侠（48%），也可能是蜘蛛侠（40%）。")
+        await expect(page.get_by_role("button", name="对", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="不对").click()
+        await expect(page.get_by_role("button", name="名单上没有")).to_be_visible()
+        field = page.get_by_role("combobox", name="另有其人…")
+        options = page.get_by_role("listbox", name="角色")
+        for typed, found in (("钢铁", "钢铁侠"), ("heigf", "黑寡妇"), ("luoji", "洛基")):
+            await field.fill("")
+            await field.press_sequentially(typed)
+            await expect(options.get_by_role("option").first).to_have_text(found)
+        await field.press("ArrowDown")
+        await field.press("Enter")
+        await expect(page.get_by_role("status")).to_have_text("谢谢，记下了：洛基。")
+        assert (await served.ledger.tally(1)).characters == {"loki": 1}
+        await page.get_by_role("button", name="撤回").click()
+        await expect(page.get_by_role("status")).to_have_text("已撤回。")
+        # Nothing of it is wider than a telephone, and nothing is left in English.
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert not re.search(r"[A-Za-z]{3,}", (await page.inner_text("body")).replace("table", ""))
