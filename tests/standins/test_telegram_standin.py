@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
 from collections.abc import AsyncIterator
@@ -42,6 +43,8 @@ from telegram.ext import (
 
 from .drawings import drawing
 from .telegram import Chat, Cut, Fail, Limits, StandinTimeout, TelegramStandin, User
+from .telegram.entities import parsed, part
+from .telegram.errors import ApiError
 from .telegram.spec import TelegramSpec
 
 pytestmark = pytest.mark.timeout(60)
@@ -290,6 +293,7 @@ async def test_a_stuck_spinner_old_and_forged_presses(standin: TelegramStandin) 
         reply = await standin.wait_reply(to=sent)
         with pytest.raises(StandinTimeout, match="spinner"):
             await (await bob.press_forged(reply, "silence")).answer(timeout=0.3)
+        assert [p.data for p in standin.spinners] == ["silence"]
         old = await bob.press_forged(reply, "v1:wrong:1:0", old=True)
         await standin.settle()
         assert old.answers == []
@@ -500,10 +504,11 @@ async def test_the_same_update_can_come_twice(standin: TelegramStandin) -> None:
         await standin.settle()
         await standin.redeliver(pressed)
         await standin.settle()
-        first, second = {u.update_id for u in small.updates}
+        first, second = sorted({u.update_id for u in small.updates})
         assert [u.update_id for u in small.updates] == [first, first, second, second]
         assert len(pressed.answers) == 2
-        assert len(standin.replies(standin.private(ann))) == 2
+        assert standin.answers_to(sent)[0].id == reply.id
+        assert len(standin.answers_to(sent)) == 2
 
 
 async def test_thousands_that_waited_arrive_in_order(standin: TelegramStandin) -> None:
@@ -515,6 +520,85 @@ async def test_thousands_that_waited_arrive_in_order(standin: TelegramStandin) -
         assert ids == sorted(ids)
         assert {m.text for m in small.messages} == {f"message {n}" for n in range(2000)}
         assert len(standin.calls("getUpdates")) >= 20
+
+
+async def test_getting_updates_by_hand(standin: TelegramStandin) -> None:
+    ann = standin.user("Ann")
+    chat = standin.private(ann)
+    async with calling(standin) as bot:
+        await standin.pile_up(5, chat, ann)
+        assert len(await bot.get_updates(timeout=0, limit=2)) == 2
+        *_, third = await bot.get_updates(timeout=0, limit=3)
+        assert (await bot.get_updates(timeout=0))[2] == third
+        left = await bot.get_updates(offset=third.update_id + 1, timeout=0)
+        assert [u.message.text for u in left] == ["message 3", "message 4"]
+        (last,) = await bot.get_updates(offset=-1, timeout=0)
+        assert last == left[1]
+        await bot.delete_webhook(drop_pending_updates=True)
+        assert await bot.get_updates(timeout=0, allowed_updates=["callback_query"]) == ()
+        sent = await ann.send_text(chat, "unasked for")
+        waiting = asyncio.create_task(bot.get_updates(timeout=10))
+        await standin.wait_until(lambda: standin.updates.polling, what="the long poll")
+        pressed = await ann.press_forged(sent, "x")
+        (update,) = await waiting
+        assert update.callback_query.id == pressed.id
+        with pytest.raises(AssertionError, match="never told"):
+            await standin.redeliver(sent)
+
+
+async def test_forwards_say_where_they_come_from(standin: TelegramStandin) -> None:
+    ann, bob = standin.user("Ann"), standin.user("Bob")
+    chat, group, channel = standin.private(ann), standin.group("Fans"), standin.channel("News")
+    group.add(bob, anonymous=True)
+    async with calling(standin) as bot:
+        for message in (
+            await ann.send_photo(chat, drawing(), "mine"),
+            channel.post("news", drawing()),
+            await bob.send_photo(group, drawing(), "as the group"),
+        ):
+            await ann.forward(message, chat)
+        await ann.forward(await ann.send_sticker(chat, drawing()), chat, hidden=True)
+        origins = [u.message.forward_origin for u in await bot.get_updates(timeout=0) if u.message]
+        assert [o.type for o in origins if o] == ["user", "channel", "chat", "hidden_user"]
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "kinds"),
+    [
+        ("<b>x <i>y</i></b>", "x y", ["bold", "italic"]),
+        ("a &amp; b &nbsp; &#33;", "a & b &nbsp; !", []),
+        ('<a href="https://example.org/">x</a> ', "x", ["text_link"]),
+        ("<blockquote expandable>钢铁侠 🦾</blockquote>", "钢铁侠 🦾", ["expandable_blockquote"]),
+        (
+            "<code>/whois</code> /whois @somebody",
+            "/whois /whois @somebody",
+            ["code", "bot_command", "mention"],
+        ),
+        ('<span class="tg-spoiler">x</span>', "x", ["spoiler"]),
+    ],
+)
+def test_html_is_read_as_telegram_reads_it(marked: str, text: str, kinds: list[str]) -> None:
+    plain, entities = parsed(marked, "HTML")
+    assert (plain, [e["type"] for e in entities]) == (text, kinds)
+    if kinds:
+        assert part(plain, entities[0]) in plain
+        assert entities[0]["length"] <= len(plain.encode("utf-16-le")) // 2
+
+
+@pytest.mark.parametrize(
+    ("marked", "wrong"),
+    [
+        ("x</b>", "Unexpected end tag at byte offset 1"),
+        ("<b", "Unclosed start tag at byte offset 0"),
+        ("<b>x</b", "Unclosed end tag at byte offset 4"),
+        ("é<3", 'Unsupported start tag "3" at byte offset 2'),
+        ("<span>x</span>", 'Tag "span" must have class "tg-spoiler" at byte offset 0'),
+    ],
+)
+def test_html_that_telegram_does_not_read(marked: str, wrong: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        parsed(marked, "HTML")
+    assert refused.value.description == f"Bad Request: can't parse entities: {wrong}"
 
 
 async def test_topics_replies_and_threads(standin: TelegramStandin) -> None:

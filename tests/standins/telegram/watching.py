@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import aiohttp
 
-from ..discord.waiting import Changes
+from ..discord.waiting import Changes, StandinTimeout
 from .account import Account, Command
+from .asking import Pressed, Questions
 from .chats import Chat
 from .media import Files
 from .snapshots import MessageSnapshot, snapshot
@@ -21,6 +22,7 @@ from .world import Stored, World
 
 T = TypeVar("T")
 QUIET_ROUNDS = 3
+TICK = 0.05
 
 
 class Watcher:
@@ -30,6 +32,7 @@ class Watcher:
     files: Files
     traffic: Traffic
     updates: Updates
+    questions: Questions
     violations: list[str]
     _changes: Changes
     _account: Account
@@ -68,6 +71,16 @@ class Watcher:
         """The bot's own messages in a chat."""
         return [m for m in self.messages(chat) if m.by_bot]
 
+    def answers_to(self, message: MessageSnapshot) -> list[MessageSnapshot]:
+        """Every message of the bot that is a reply to this one."""
+        stored = self.world.chats[message.chat_id].answers.get(message.id, ())
+        return [snapshot(m) for m in stored if m.by_bot and not m.deleted]
+
+    @property
+    def spinners(self) -> list[Pressed]:
+        """The presses that are not answered and still can be."""
+        return [p for p in self.questions.presses.values() if not p.answers and not p.expired]
+
     def message(self, message: MessageSnapshot) -> MessageSnapshot | None:
         """The message as it is now; None when it was deleted."""
         stored = self.world.find(message.chat_id, message.id)
@@ -87,16 +100,17 @@ class Watcher:
 
         It is looked at after every change here, and every 50 ms, so that it may be about the bot's insides.
         """
-        ticking = asyncio.create_task(self._tick())
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while (left := deadline - loop.time()) > TICK:
+            try:
+                return await self._changes.until(probe, timeout=TICK, what="")
+            except StandinTimeout:
+                continue
         try:
-            return await self._changes.until(probe, timeout=timeout, what=what, context=self._context)
-        finally:
-            ticking.cancel()
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(0.05)
-            self._changes.notify()
+            return await self._changes.until(probe, timeout=max(0.0, left), what="")
+        except StandinTimeout:
+            raise StandinTimeout(f"{what}: not within {timeout:g} s\n{self._context()}") from None
 
     async def wait_ready(self, *, timeout: float = 30.0) -> None:
         """Until a bot polls or has set its webhook, and has taken everything that waited for it."""
@@ -107,10 +121,8 @@ class Watcher:
         """The bot's first message that is a reply to this one."""
 
         def there() -> MessageSnapshot | None:
-            for stored in self.world.chats[to.chat_id].messages.values():
-                if stored.by_bot and stored.reply_to == to.id and not stored.deleted:
-                    return snapshot(stored)
-            return None
+            found = self.answers_to(to)
+            return found[0] if found else None
 
         return await self.wait_until(there, timeout=timeout, what=f"a reply to {to.id} ({to.text!r})")
 

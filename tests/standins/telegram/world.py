@@ -77,6 +77,7 @@ class ChatState:
     members: dict[int, str] = field(default_factory=dict)
     anonymous: set[int] = field(default_factory=set)
     messages: dict[int, Stored] = field(default_factory=dict)
+    answers: dict[int, list[Stored]] = field(default_factory=dict)
     topics: dict[int, str] = field(default_factory=dict)
     last_bot: int | None = None
     migrated_to: int | None = None
@@ -195,6 +196,8 @@ class World:
             # what is written into a topic "answers" the message that made the topic: a real trap for bots
             stored.reply_to = thread
         chat.messages[id_] = stored
+        if stored.reply_to is not None:
+            chat.answers.setdefault(stored.reply_to, []).append(stored)
         if author.get("is_bot") and author["id"] != ANONYMOUS["id"]:
             chat.last_bot = author["id"]
         elif announce:
