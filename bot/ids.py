@@ -9,6 +9,9 @@
 | name | – | the form of that name |
 | new | the name | proposes it as a new character |
 | undo | – | takes back |
+| mine | – | shows one's own corrections before a position (in the prediction's place; 0: the newest) |
+| unsay | the position | takes back in that list, which is shown again from the position on |
+| set | which setting | chooses something for the whole place, and what it chooses where that is no list |
 | page | number | shows that page of all characters |
 | less | – | closes the choices again |
 | mine | – | reads on in one's corrections, before the position that stands for the prediction |

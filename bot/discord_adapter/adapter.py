@@ -110,7 +110,7 @@ class DiscordAdapter:
             self._client = WhosthatClient(
                 self._desk,
                 pictures,
-                settings.discord,
+                settings,
                 message_content=self._message_content,
                 on_up=self._up,
             )

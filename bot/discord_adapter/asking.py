@@ -43,6 +43,15 @@ def asker(interaction: discord.Interaction) -> Person:
     return person(interaction.user, str(interaction.locale))
 
 
+def attachments_of(message: discord.Message) -> list[discord.Attachment]:
+    """What was posted with a message, or with the one that it forwards.
+
+    Embeds (previews of links) and stickers are nobody's pictures and left alone.
+    """
+    forwarded = (each for snapshot in message.message_snapshots for each in snapshot.attachments)
+    return [*message.attachments, *forwarded]
+
+
 def looks_like_a_picture(attachment: discord.Attachment) -> bool:
     """By what the sender's client says; the decoder decides."""
     return (attachment.content_type or "").startswith("image/")

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 import discord
 
 from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused, TakenBack, Thanks
-from bot.discord_adapter import rendering
+from bot.discord_adapter import mine, rendering
 from bot.discord_adapter.asking import asker, place_of
+from bot.discord_adapter.lately import Lately
+from bot.discord_adapter.registering import DELIVERED_TWICE_SECONDS
+from bot.discord_adapter.setup import Setup
 from bot.discord_adapter.voices import whisper
 from bot.ids import ButtonId
 from bot.wording import refusal, said
-from bot.words import Words, words
+from bot.words import FALLBACK, Words, languages, words
 from corrections.types import Address
 
 log = logging.getLogger(__name__)
-
-REMEMBERED = 10_000
-"""Interactions that a second delivery is told by."""
 
 Interaction = discord.Interaction[discord.Client]
 
@@ -34,24 +34,22 @@ Interaction = discord.Interaction[discord.Client]
 class Clicks:
     """Turns clicks into desk calls, and their outcomes into messages that only the person sees."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, setup: Setup) -> None:
         self._desk = desk
+        self._setup = setup
         self._refreshing: dict[Address, bool] = {}  # True: it changed again meanwhile
         self._tasks: set[asyncio.Task[None]] = set()
-        self._handled: OrderedDict[int, None] = OrderedDict()
+        self._handled = Lately(DELIVERED_TWICE_SECONDS)
 
     async def handle(self, interaction: Interaction) -> None:
         """One component or form. Ids that we never made are answered, not obeyed."""
-        if interaction.id in self._handled:  # delivered twice; a second undo would take back something else
+        if not self._handled.first(interaction.id):  # a second undo would take back something else
             return
-        self._handled[interaction.id] = None
-        if len(self._handled) > REMEMBERED:
-            self._handled.popitem(last=False)
         data: dict[str, Any] = dict(interaction.data or {})
         button = ButtonId.parse(str(data.get("custom_id", "")))
         who, place = asker(interaction), place_of(interaction)
         w = words(who.language)
-        if button is None:
+        if button is None or not _was_offered(interaction, str(button)):
             await whisper(interaction, w("error-old-button"))
             return
         match button.action:
@@ -61,6 +59,13 @@ class Clicks:
                 await interaction.response.send_modal(rendering.search_form(button.prediction_id, w))
             case "name":
                 await self._search(interaction, button, who, place, w)
+            case "set":
+                await self._setup.change(interaction, button.slot)
+            case "mine":
+                shown = await mine.page(self._desk, who, place, button.prediction_id, w)
+                await whisper(interaction, *shown, edit=True)
+            case "unsay":
+                await self._unsay(interaction, button, who, place, w)
             case _:
                 outcome = await self._note(button, who, place)
                 await _tell(interaction, outcome, button.prediction_id, w)
@@ -77,6 +82,16 @@ class Clicks:
                 return await self._desk.propose(who, place, button.prediction_id, button.slot)
             case _:
                 return await self._desk.undo(who, place, button.prediction_id)
+
+    async def _unsay(
+        self, interaction: Interaction, button: ButtonId, who: Person, place: Address, w: Words
+    ) -> None:
+        outcome = await self._desk.undo(who, place, button.prediction_id)
+        before = int(button.slot) if button.slot.isdecimal() else 0
+        text, view = await mine.page(self._desk, who, place, before, w)
+        await whisper(interaction, f"{said(outcome, w, rendering.bold)}\n{text}", view, edit=True)
+        if not isinstance(outcome, Refused):
+            self.refresh(interaction.client, outcome.prediction_id)
 
     async def _open_choices(self, interaction: Interaction, button: ButtonId, w: Words) -> None:
         answer = await self._desk.recall(button.prediction_id, w.language)
@@ -115,19 +130,41 @@ class Clicks:
             self._refreshing[reply] = True
             return
         self._refreshing[reply] = True
-        message = client.get_partial_messageable(int(reply.channel)).get_partial_message(int(reply.message))
+        channel = client.get_partial_messageable(int(reply.channel))
         try:
+            message = await channel.fetch_message(int(reply.message))
+            w = words(_language_of(message))
             while self._refreshing[reply]:
                 self._refreshing[reply] = False
-                answers = [await self._desk.recall(each, "en") for each in predictions]
-                view = rendering.buttons([each for each in answers if each], words())
+                answers = [await self._desk.recall(each, w.language) for each in predictions]
+                view = rendering.buttons([each for each in answers if each], w)
                 await message.edit(view=view)
         except discord.NotFound:
-            pass
+            log.info("a reply is gone, and its counts with it")
         except discord.HTTPException as error:
             log.warning("the counts of a reply could not be brought up to date: %s", error)
         finally:
             del self._refreshing[reply]
+
+
+def _was_offered(interaction: Interaction, custom_id: str) -> bool:
+    """Whether the message that was clicked on has that control: another client may make ids up."""
+    if interaction.type is not discord.InteractionType.component or interaction.message is None:
+        return interaction.type is discord.InteractionType.modal_submit
+    return custom_id in {each.custom_id for each in _controls(interaction.message)}
+
+
+def _controls(message: discord.Message) -> Iterator[discord.Button | discord.SelectMenu]:
+    for row in message.components:
+        for control in row.children if isinstance(row, discord.ActionRow) else ():
+            if isinstance(control, discord.Button | discord.SelectMenu):
+                yield control
+
+
+def _language_of(message: discord.Message) -> str:
+    """The language that a reply of ours was written in; its buttons must not change it."""
+    labels = "".join(each.label or "" for each in _controls(message) if isinstance(each, discord.Button))
+    return next((each for each in languages() if words(each)("button-right") in labels), FALLBACK)
 
 
 def _typed(interaction: Interaction) -> str:

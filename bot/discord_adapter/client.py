@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,15 +12,27 @@ import discord
 from discord import app_commands
 
 from bot.desk.desk import Desk
-from bot.discord_adapter.asking import Pictures, address_of, looks_like_a_picture, person
+from bot.discord_adapter.asking import (
+    Pictures,
+    address_of,
+    attachments_of,
+    looks_like_a_picture,
+    person,
+)
 from bot.discord_adapter.clicks import Clicks
-from bot.discord_adapter.commands import add_commands
-from bot.discord_adapter.voices import MessageVoice, delete
-from bot.settings import Discord
+from bot.discord_adapter.commands import add_commands, add_explanations
+from bot.discord_adapter.older import Older
+from bot.discord_adapter.panel import Operator
+from bot.discord_adapter.registering import Commands
+from bot.discord_adapter.setup import Setup
+from bot.discord_adapter.voices import MessageVoice, delete, send_below
+from bot.settings import Settings
 from bot.words import words
 from corrections.types import Address
 
 log = logging.getLogger(__name__)
+
+UNKNOWN_INTERACTION, ANSWERED_BEFORE = 10062, 40060
 
 
 class WhosthatClient(discord.Client):
@@ -29,13 +42,18 @@ class WhosthatClient(discord.Client):
         self,
         desk: Desk,
         pictures: Pictures,
-        settings: Discord,
+        settings: Settings,
         *,
         message_content: bool,
         on_up: Callable[[WhosthatClient], None],
     ) -> None:
         intents = discord.Intents(
-            guilds=True, guild_messages=True, dm_messages=True, message_content=message_content
+            guilds=True,
+            guild_messages=True,
+            dm_messages=True,
+            guild_reactions=True,
+            dm_reactions=True,
+            message_content=message_content,
         )
         super().__init__(
             intents=intents,
@@ -44,20 +62,34 @@ class WhosthatClient(discord.Client):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
         )
-        self._auto_channels = settings.auto_channels
+        self._auto_channels = settings.discord.auto_channels
         self.closing = False
         self._desk = desk
         self._pictures = pictures
-        self._max_age = timedelta(minutes=settings.max_age_minutes)
+        self._max_age = timedelta(minutes=settings.discord.max_age_minutes)
         self._on_up = on_up
-        self._tree = app_commands.CommandTree(self)
-        self.clicks = Clicks(desk)
+        self._older = Older(desk, pictures)
+        operator = Operator(
+            self._auto_channels, settings.limits.person_per_minute, message_content=message_content
+        )
+        setup = Setup(desk, operator)
+        self.clicks = Clicks(desk, setup)
+        self._tree = Commands(self)
         add_commands(self._tree, desk, pictures, self.clicks)
+        add_explanations(self._tree, desk, setup, settings.retention.unvoted_hours)
         self._tree.error(self._command_failed)
+        self._registering: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        """Register the commands."""
-        await self._tree.sync()
+        """Register the commands, beside everything else: Discord may let us wait for that."""
+        self._registering = asyncio.create_task(self._tree.register(), name="register-commands")
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._registering is not None:
+            self._registering.cancel()
+            await asyncio.gather(self._registering, return_exceptions=True)
+        await super().close()
 
     async def on_ready(self) -> None:
         """Connected, for the first time or anew."""
@@ -67,17 +99,24 @@ class WhosthatClient(discord.Client):
         """A picture may have been posted."""
         if self.closing or message.author.bot or message.webhook_id or self._is_old(message):
             return
+        if message.type not in (discord.MessageType.default, discord.MessageType.reply):
+            return
         asked = message.guild is None or self._is_called(message)
-        attachments = [each for each in message.attachments if asked or looks_like_a_picture(each)]
+        attachments = [each for each in attachments_of(message) if asked or looks_like_a_picture(each)]
         poster, place = person(message.author), address_of(message, message.author.id)
         if not attachments:
-            if asked and not message.flags.forwarded:
+            if asked and not await self._older.by_reply(self, message):
                 await self._explain(message, await self._desk.language(poster, place))
             return
         if not asked and not await self._is_watched(message.channel, place):
             return
         ask = self._pictures.ask(place, attachments, poster=poster, asker=poster, direct=asked)
         await self._desk.answer(ask, MessageVoice(self, message))
+
+    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+        """Somebody may ask about an older picture."""
+        if not self.closing:
+            await self._older.by_reaction(self, event)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """A posted picture is gone: so are our reply and its bytes."""
@@ -96,8 +135,8 @@ class WhosthatClient(discord.Client):
             return
         try:
             await self.clicks.handle(interaction)
-        except discord.NotFound:
-            log.info("an interaction came too late to be answered")
+        except discord.HTTPException as error:
+            await self._unanswered(interaction, error)
         except Exception:
             log.exception("a click was not handled")
             await self._apologise(interaction)
@@ -105,7 +144,23 @@ class WhosthatClient(discord.Client):
     async def _command_failed(
         self, interaction: discord.Interaction[discord.Client], error: app_commands.AppCommandError
     ) -> None:
+        if isinstance(error, app_commands.CheckFailure):  # delivered twice
+            return
+        original = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        if isinstance(original, discord.HTTPException):
+            await self._unanswered(interaction, original)
+            return
         log.error("a command failed", exc_info=error)
+        await self._apologise(interaction)
+
+    async def _unanswered(
+        self, interaction: discord.Interaction[discord.Client], error: discord.HTTPException
+    ) -> None:
+        """Discord did not take an answer. Too late, or answered before, it will take no apology either."""
+        if error.code in (UNKNOWN_INTERACTION, ANSWERED_BEFORE):
+            log.info("an interaction could not be answered any more: %s", error)
+            return
+        log.error("an interaction was not answered", exc_info=error)
         await self._apologise(interaction)
 
     async def _apologise(self, interaction: discord.Interaction[discord.Client]) -> None:
@@ -146,7 +201,4 @@ class WhosthatClient(discord.Client):
 
     async def _explain(self, message: discord.Message, language: str) -> None:
         w = words(language)
-        try:
-            await message.reply(w("answer-no-picture") + "\n" + w("discord-help"), mention_author=False)
-        except discord.HTTPException as error:
-            log.info("no permission to explain: %s", error)
+        await send_below(message, w("answer-no-picture") + "\n" + w("discord-help"))

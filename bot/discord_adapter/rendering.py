@@ -58,7 +58,7 @@ def bar(part: float) -> str:
 
 def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
     """*Right* and *Wrong* a picture; up to five pictures have a row each, more share rows in twos."""
-    view = _view()
+    view = empty_view()
     for place, answer in enumerate(answers):
         number = f"{answer.slot + 1} · " if len(answers) > 1 else ""
         row = place if len(answers) <= 5 else place // 2
@@ -69,40 +69,40 @@ def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
             ("wrong", w("button-wrong"), wrong, discord.ButtonStyle.secondary),
         ):
             label = number + text + (f" · {count}" if count else "")
-            view.add_item(_button(action, answer.prediction_id, label, style=style, row=row))
+            view.add_item(button(action, answer.prediction_id, label, style=style, row=row))
     return view
 
 
 def choices(answer: Identified, w: Words) -> ui.View:
     """What *Wrong* opens: the runners-up, *someone else…*, *nobody on the list*."""
-    view = _view()
+    view = empty_view()
     rest = answer.ranked[:5] if answer.verdict == NOBODY else answer.ranked[1:5]
     for guess in rest:
-        view.add_item(_button("is", answer.prediction_id, guess.name, guess.slug, row=0))
+        view.add_item(button("is", answer.prediction_id, guess.name, guess.slug, row=0))
     primary = discord.ButtonStyle.primary
-    view.add_item(_button("search", answer.prediction_id, w("button-someone-else"), style=primary, row=1))
+    view.add_item(button("search", answer.prediction_id, w("button-someone-else"), style=primary, row=1))
     if answer.verdict != NOBODY:
-        view.add_item(_button("is", answer.prediction_id, w("button-nobody"), NOBODY, row=1))
+        view.add_item(button("is", answer.prediction_id, w("button-nobody"), NOBODY, row=1))
     return view
 
 
 def which(prediction_id: int, look_up: LookUp, w: Words) -> tuple[str, ui.View]:
     """Whom a text may mean, to be confirmed by a click."""
     text = w("search-which" if look_up.choices else "search-none", text=plain(look_up.text))
-    view = _view()
+    view = empty_view()
     for choice in look_up.choices[:5]:
-        view.add_item(_button("is", prediction_id, choice.name, choice.slug, row=0))
+        view.add_item(button("is", prediction_id, choice.name, choice.slug, row=0))
     if look_up.proposal:
         label = w("button-add", name=look_up.proposal)
-        view.add_item(_button("new", prediction_id, label, look_up.proposal, row=1))
-    view.add_item(_button("search", prediction_id, w("button-search-again"), row=1))
+        view.add_item(button("new", prediction_id, label, look_up.proposal, row=1))
+    view.add_item(button("search", prediction_id, w("button-search-again"), row=1))
     return text, view
 
 
 def undo(prediction_id: int, w: Words) -> ui.View:
     """The one button under a thank-you."""
-    view = _view()
-    view.add_item(_button("undo", prediction_id, w("button-undo")))
+    view = empty_view()
+    view.add_item(button("undo", prediction_id, w("button-undo")))
     return view
 
 
@@ -124,7 +124,8 @@ def autocompletion(found: Sequence[Choice]) -> list[discord.app_commands.Choice[
     return [discord.app_commands.Choice(name=each.name[:100], value=each.slug) for each in found[:25]]
 
 
-def _view() -> ui.View:
+def empty_view() -> ui.View:
+    """A message's controls, to be filled."""
     view = ui.View(timeout=None)
     # A stopped view is sent but not remembered: our buttons are told by their ids, before and after a
     # restart alike, and a bot that runs for months must not keep a view for every answer.
@@ -132,7 +133,7 @@ def _view() -> ui.View:
     return view
 
 
-def _button(
+def button(
     action: str,
     prediction_id: int,
     label: str,
@@ -141,5 +142,6 @@ def _button(
     style: discord.ButtonStyle = discord.ButtonStyle.secondary,
     row: int | None = None,
 ) -> ui.Button[ui.View]:
+    """A button that is told by its id; a long label is cut."""
     label = label if len(label) <= LABEL else label[: LABEL - 1] + "…"
     return ui.Button(label=label, style=style, row=row, custom_id=str(ButtonId(action, prediction_id, slot)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from secrets import token_hex
 
 import discord
 
-from bot.desk.types import Already, Reply
+from bot.desk.types import Already, Person, Reply
 from bot.discord_adapter import rendering
 from bot.discord_adapter.asking import address_of
+from bot.discord_adapter.lately import Lately
 from bot.wording import already
 from bot.words import words
 from corrections.types import Address
@@ -40,23 +43,15 @@ class MessageVoice:
     def __init__(self, client: discord.Client, message: discord.Message) -> None:
         self._client = client
         self._message = message
+        self._partner = message.author.id
 
     async def say(self, reply: Reply | Already) -> Address | None:
         """Reply below the message."""
-        message, w = self._message, words(reply.language)
         if isinstance(reply, Already):
             return None  # it stands right there
-        try:
-            sent = await message.channel.send(
-                rendering.content(reply, w),
-                view=rendering.buttons(reply.identified, w),
-                reference=message.to_reference(fail_if_not_exists=False),
-                nonce=message.id,
-            )
-        except discord.Forbidden:
-            log.warning("no permission to answer in channel %s", message.channel.id)
-            return None
-        return address_of(sent, message.author.id)
+        w = words(reply.language)
+        view = rendering.buttons(reply.identified, w)
+        return await self._send(rendering.content(reply, w), view, nonce=str(self._message.id))
 
     async def drop(self) -> None:
         """Nothing shows that an answer was under way."""
@@ -64,6 +59,63 @@ class MessageVoice:
     async def unsay(self, replies: list[Address]) -> None:
         """Delete our own messages."""
         await delete(self._client, replies)
+
+    async def _send(self, text: str, view: discord.ui.View | None, nonce: str = "") -> Address | None:
+        sent = await send_below(self._message, text, view, nonce=nonce)
+        return address_of(sent, self._partner) if sent else None
+
+
+class PointingVoice(MessageVoice):
+    """Answers somebody who asks about an older picture, below ``message``: theirs, or the picture itself.
+
+    Whoever asks gets at least a link to the answer that stands elsewhere. Reacting is so easy that what is
+    no answer is said seldom: with ``lately``, only what it has not seen.
+    """
+
+    def __init__(
+        self, client: discord.Client, message: discord.Message, asker: Person, lately: Lately | None = None
+    ) -> None:
+        super().__init__(client, message)
+        self._partner = int(asker.id)
+        self._asker = asker
+        self._lately = lately
+
+    async def say(self, reply: Reply | Already) -> Address | None:
+        """Reply below the message, or point to the reply that is there."""
+        w = words(reply.language)
+        if isinstance(reply, Already):
+            if self._is_news("already", self._message.id):
+                await self._send(already(reply, link(reply.reply), w), None)
+            return None
+        if not reply.identified and not self._is_news("refused", self._asker.id):
+            return None
+        # The same message may be asked about again, so its id would hide the second answer behind the first.
+        view = rendering.buttons(reply.identified, w)
+        return await self._send(rendering.content(reply, w), view)
+
+    def _is_news(self, *key: str | int) -> bool:
+        return self._lately is None or self._lately.first(key)
+
+
+async def send_below(
+    message: discord.Message, text: str, view: discord.ui.View | None = None, *, nonce: str = ""
+) -> discord.Message | None:
+    """Reply to a message, or say it in its channel if the message is gone meanwhile.
+
+    None where that cannot be: the channel is gone, the thread is locked, a permission is missing.
+    """
+    try:
+        return await message.channel.send(
+            text,
+            view=view or discord.utils.MISSING,
+            reference=message.to_reference(fail_if_not_exists=False),
+            nonce=nonce or token_hex(8),
+        )
+    except discord.HTTPException as error:
+        if error.status >= 500:
+            raise
+        log.warning("nothing can be said in channel %s: %s", message.channel.id, error)
+        return None
 
 
 class InteractionVoice:
@@ -75,18 +127,23 @@ class InteractionVoice:
     async def say(self, reply: Reply | Already) -> Address | None:
         """Fill in the deferred response."""
         w = words(reply.language)
-        if isinstance(reply, Already):
-            await self._interaction.edit_original_response(content=already(reply, link(reply.reply), w))
+        try:
+            if isinstance(reply, Already):
+                await self._interaction.edit_original_response(content=already(reply, link(reply.reply), w))
+                return None
+            sent = await self._interaction.edit_original_response(
+                content=rendering.content(reply, w),
+                view=rendering.buttons(reply.identified, w),
+            )
+        except discord.NotFound:
+            log.info("somebody deleted the answer before it was there")
             return None
-        sent = await self._interaction.edit_original_response(
-            content=rendering.content(reply, w),
-            view=rendering.buttons(reply.identified, w),
-        )
         return address_of(sent, self._interaction.user.id)
 
     async def drop(self) -> None:
         """Take "is thinking…" away."""
-        await self._interaction.delete_original_response()
+        with contextlib.suppress(discord.NotFound):
+            await self._interaction.delete_original_response()
 
     async def unsay(self, replies: list[Address]) -> None:
         """Delete our own messages."""
@@ -101,7 +158,7 @@ async def whisper(
     edit: bool = False,
 ) -> None:
     """Say something that only this person sees; with ``edit`` in place of the whisper they clicked on."""
-    if edit and interaction.message is not None:
+    if edit and interaction.message is not None and interaction.message.flags.ephemeral:
         await interaction.response.edit_message(content=text, view=view)
     else:
         await interaction.response.send_message(text, view=view or discord.utils.MISSING, ephemeral=True)

@@ -116,9 +116,71 @@ discord-correct-who = Name of the character
 discord-help-name = help
 discord-help-about = What I do and how to ask
 discord-help = I say which Marvel film character is in a picture.
-    • Ask with </whois>, by a right click on a message → Apps → “Who is this?”, by mentioning me beside a picture, or in a direct message.
-    • Press Right or Wrong below an answer; Wrong lets you say who it is. Nobody is pinged, and you can change your mind.
+    • Ask with /whois, by a right click on a message → Apps → “{ discord-whois-menu }”, by mentioning me beside a picture or in a reply to one, by the reaction 🔎, or in a direct message.
+    • Press Right or Wrong below an answer; Wrong lets you say who it is. Nobody is pinged, and you can change your mind: /undo, /mycorrections.
+    • /setup is for those who manage a server, /about says more about me.
     I name fictional characters only, never private people.
+discord-undo-name = undo
+discord-undo-about = Take back what you said last
+discord-mine-name = mycorrections
+discord-mine-about = What you have said about pictures so far; only you see it
+discord-mine-title = What you have said, the latest first. Only you see this.
+discord-mine-none = You have not said anything about a picture yet.
+discord-mine-entry = { $number }. You said { $name }, I had said { $said } · { $when }
+discord-mine-picture = the picture
+discord-mine-newest = Newest
+discord-mine-older = Older
+discord-about-name = about
+discord-about-about = What I am, whom I know and where the pictures go
+discord-about = I am whosthat { $version }. I know { $count ->
+    [one] one character
+   *[other] { $count } characters
+} of the Marvel films. I name fictional characters only and I am not a face recogniser.
+discord-about-model = The last answer in this channel came from the model { $bundle }.
+discord-about-pictures = Pictures are looked at by this program alone and kept for { $hours ->
+    [one] one hour
+   *[other] { $hours } hours
+}; longer only when somebody says who is in them. Nothing from Discord is trained on: its developer policy asks for that ({ $policy }).
+discord-hidden = Discord does not show me that message. Right-click it → Apps → “{ discord-whois-menu }”, or post the picture again and mention me: then I see it.
+discord-reply-gone = The message that you reply to is gone.
+discord-no-history = I may not read older messages here: somebody who manages this server would have to allow me “Read Message History”.
+discord-setup-name = setup
+discord-setup-about = How I behave in this server, for those who manage it
+discord-setup-server = Settings are for servers: in direct messages I answer every picture.
+discord-setup-not-yours = Only those who may manage this server can change how I behave in it.
+discord-setup-refused = That cannot be chosen, so everything stays as it was.
+discord-setup-title = **How I behave in this server.** Only you see this; what you choose holds at once.
+discord-setup-watched = • Every picture is answered in: { $channels } ({ $origin })
+discord-setup-roles = • Moderators of corrections: { $roles }
+discord-setup-language = • Language of my answers to posts: { $language } ({ $origin }). Commands and buttons speak the language of whoever uses them.
+discord-setup-strangers = • Pictures of nobody I know: { $what } ({ $origin })
+discord-setup-limit = • Pictures that a person may ask about in a minute: { $count } ({ $origin })
+discord-setup-every = every channel
+discord-setup-none = no channel
+discord-setup-nobody = nobody yet
+discord-setup-here = chosen here
+discord-setup-operator = as the operator set it
+discord-setup-default = as long as nobody chooses
+discord-setup-quiet = I keep quiet about them
+discord-setup-chatty = I say so
+discord-setup-language-own = English
+discord-setup-language-en = English
+discord-setup-language-zh = Chinese (中文)
+discord-setup-channels = Answer every picture in these channels
+discord-setup-every-button = Every channel
+discord-setup-none-button = No channel
+discord-setup-operator-button = As the operator set it
+discord-setup-quiet-button = Quiet
+discord-setup-chatty-button = Chatty
+discord-setup-choose-roles = Roles that moderate corrections
+discord-setup-own-language = Not chosen: English
+discord-setup-operator-limit = As the operator set it: { $count } pictures a minute
+discord-setup-a-minute = { $count ->
+    [one] One picture a minute
+   *[other] { $count } pictures a minute
+}
+discord-setup-no-content = ⚠ Discord does not show me messages that do not mention me: the bot's operator has to switch on the message-content intent first.
+discord-setup-no-permission = ⚠ I am not allowed to read or write in { $channels }: give me View Channel, Send Messages and Read Message History there.
 
 ## The page
 

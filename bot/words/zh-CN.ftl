@@ -96,9 +96,62 @@ discord-correct-who = 角色名
 discord-help-name = help
 discord-help-about = 我会做什么，怎么问我
 discord-help = 我会说出图里是哪一位漫威电影角色。
-    • 提问的方式：使用 </whois>；右键点击一条消息 → 应用 → “这是谁？”；发图时提及我；或者给我发私信。
-    • 在回答下面点“对”或“不对”；点了“不对”就可以说出是谁。我不会提醒任何人，你也可以随时改主意。
+    • 提问的方式：使用 /whois；右键点击一条消息 → 应用 → “{ discord-whois-menu }”；发图或回复一张图时提及我；给消息加上 🔎 回应；或者给我发私信。
+    • 在回答下面点“对”或“不对”；点了“不对”就可以说出是谁。我不会提醒任何人，你也可以随时改主意：/undo、/mycorrections。
+    • /setup 给管理服务器的人用，/about 介绍我自己。
     我只认虚构角色，从不辨认真实的人。
+discord-undo-name = undo
+discord-undo-about = 撤回你最后说的那一次
+discord-mine-name = mycorrections
+discord-mine-about = 你对图片说过的话，只有你能看到
+discord-mine-title = 你说过的话，最新的在前。只有你能看到。
+discord-mine-none = 你还没有对任何图片说过什么。
+discord-mine-entry = { $number }. 你说：{ $name }；我当时说：{ $said } · { $when }
+discord-mine-picture = 那张图
+discord-mine-newest = 最新的
+discord-mine-older = 更早的
+discord-about-name = about
+discord-about-about = 我是什么、认识谁、图片去了哪里
+discord-about = 我是 whosthat { $version }，认识 { $count } 位漫威电影角色。我只认虚构角色，不做人脸识别。
+discord-about-model = 本频道最后一次回答来自模型 { $bundle }。
+discord-about-pictures = 图片只由本程序查看，保留 { $hours } 小时；有人说出图里是谁，才会保留得更久。来自 Discord 的内容一概不用于训练，这是它的开发者政策的要求：{ $policy }
+discord-hidden = Discord 没有让我看到那条消息。请右键点击它 → 应用 → “{ discord-whois-menu }”，或者重新发图并提及我，这样我就能看到了。
+discord-reply-gone = 你回复的那条消息已经不在了。
+discord-no-history = 我在这里无权读取以前的消息：需要管理本服务器的人允许我“读取消息历史记录”。
+discord-setup-name = setup
+discord-setup-about = 设置我在本服务器里的表现，仅限管理服务器的人
+discord-setup-server = 这些设置只用于服务器；在私信里，每张图片我都会回答。
+discord-setup-not-yours = 只有可以管理本服务器的人才能改变我在这里的表现。
+discord-setup-refused = 不能这样选，所以一切照旧。
+discord-setup-title = **我在本服务器里的表现。**只有你能看到；你的选择立即生效。
+discord-setup-watched = • 每张图片都回答的频道：{ $channels }（{ $origin }）
+discord-setup-roles = • 管理更正的身份组：{ $roles }
+discord-setup-language = • 回答帖子时用的语言：{ $language }（{ $origin }）。命令和按钮用使用者自己的语言。
+discord-setup-strangers = • 图里没有我认识的人时：{ $what }（{ $origin }）
+discord-setup-limit = • 每人每分钟可以问的图片数：{ $count }（{ $origin }）
+discord-setup-every = 所有频道
+discord-setup-none = 没有频道
+discord-setup-nobody = 还没有
+discord-setup-here = 在这里选定
+discord-setup-operator = 由运营者设定
+discord-setup-default = 尚未有人选择
+discord-setup-quiet = 我不作声
+discord-setup-chatty = 我会说明
+discord-setup-language-own = 英语
+discord-setup-language-en = 英语
+discord-setup-language-zh = 简体中文
+discord-setup-channels = 在这些频道里回答每张图片
+discord-setup-every-button = 所有频道
+discord-setup-none-button = 不选频道
+discord-setup-operator-button = 由运营者设定
+discord-setup-quiet-button = 安静
+discord-setup-chatty-button = 健谈
+discord-setup-choose-roles = 管理更正的身份组
+discord-setup-own-language = 未选择：英语
+discord-setup-operator-limit = 由运营者设定：每分钟 { $count } 张
+discord-setup-a-minute = 每分钟 { $count } 张
+discord-setup-no-content = ⚠ 没有提及我的消息，Discord 不让我看：需要机器人的运营者先打开消息内容权限（message-content intent）。
+discord-setup-no-permission = ⚠ 我无权在 { $channels } 里阅读或发言：请在那里给我“查看频道”“发送消息”和“读取消息历史记录”权限。
 
 ## The page
 

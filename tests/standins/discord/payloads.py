@@ -42,6 +42,8 @@ def command(registered: dict[str, Any]) -> dict[str, Any]:
     out = {**registered, "version": registered["id"], "nsfw": bool(registered.get("nsfw"))}
     if out.get("integration_types") is None:
         out["integration_types"] = [0]
+    if out.get("default_member_permissions") is not None:
+        out["default_member_permissions"] = str(out["default_member_permissions"])
     return out
 
 
