@@ -63,6 +63,16 @@ async def settings_of(session: AsyncSession, community: Community) -> CommunityS
     return CommunitySettings() if row is None else _settings(row)
 
 
+async def every_choice(session: AsyncSession) -> dict[Community, CommunitySettings]:
+    """What every community chose that ever did."""
+    rows = await session.execute(
+        select(CommunitySettingsRow, CommunityRow.platform, CommunityRow.native).join(
+            CommunityRow, CommunitySettingsRow.community_id == CommunityRow.id
+        )
+    )
+    return {(platform, native): _settings(row) for row, platform, native in rows}
+
+
 async def change(
     session: AsyncSession, community: Community, person_key: str, wanted: CommunitySettings, at: datetime
 ) -> CommunitySettings:

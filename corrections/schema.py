@@ -55,6 +55,11 @@ def head() -> str:
     return ScriptDirectory.from_config(configuration()).get_current_head() or ""
 
 
+def known() -> set[str]:
+    """Every revision that this version of the program can bring up."""
+    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+
+
 async def current(url: str) -> str | None:
     """The revision of the database at this address; None when it has no tables yet.
 
@@ -87,9 +92,8 @@ def _current(connection: Connection, place: str) -> str | None:
 def _migrate(connection: Connection, place: str, revision: str) -> None:
     config = configuration()
     scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
     present = set(MigrationContext.configure(connection).get_current_heads())
-    if present - known:
+    if present - known():
         raise SchemaTooNew(f"{place} was written by a newer version of this program: update it first")
     if not present and inspect(connection).get_table_names():
         raise NotALedger(f"{place} is a database of something else")

@@ -265,3 +265,72 @@ db-is-current = The tables are at { $revision }, which is what this version need
 db-is-older = The tables are at { $revision }, this version needs { $head }: run whosthat db upgrade.
 db-kept = The old file is kept as { $file }.
 db-upgraded = The tables were brought from { $old } to { $new }.
+doctor-secret = [secret]
+doctor-and = { ", " }
+doctor-settings-ok = Settings: { $file } is read.
+doctor-settings-none = Settings: there is no config.toml here, so every default holds.
+doctor-settings-bad = Settings: { $why }
+doctor-folder-ok = Folder: { $folder } can be written to, and its secrets are the operator's alone.
+doctor-folder-new = Folder: { $folder } will be made at the first start.
+doctor-folder-bad = Folder: { $folder } cannot be written to ({ $why }): let the user that runs the bot own it, or set data_dir.
+doctor-folder-open = Folder: others on this machine may read { $file }: run chmod 600 on it.
+doctor-disk-ok = Disk: { $free } GiB are free, kept pictures may take { $more } more (retention.disk_gibibytes).
+doctor-disk-bad = Disk: only { $free } GiB are free, and kept pictures may take { $more } more: make room, or lower retention.disk_gibibytes.
+doctor-database-ok = Database: { $place } is whole and can be written to, revision { $revision }.
+doctor-database-new = Database: { $place } will be made at the first start.
+doctor-database-older = Database: { $place } has revision { $revision }, this version needs { $head }: run whosthat db upgrade.
+doctor-database-bad = Database: { $why }; mend it, or put a backup back with whosthat restore.
+doctor-key-ok = Key: person.key is the one of the ledger.
+doctor-key-new = Key: it is checked when there is a ledger.
+doctor-key-bad = Key: { $why }.
+doctor-model-ok = Model: { $bundle } answered a picture in { $milliseconds } ms.
+doctor-model-bad = Model: { $why }; check model.use ({ $use }) and worker.url, or set model.use to "builtin".
+doctor-clock-ok = Clock: { $seconds ->
+    [one] a second
+   *[other] { $seconds } seconds
+} from that of { $host }.
+doctor-clock-bad = Clock: { $seconds } seconds from that of { $host }: let the system keep the time (timedatectl set-ntp true).
+doctor-clock-none = Clock: no platform to compare with.
+doctor-clock-silent = Clock: { $host } does not say what time it is.
+doctor-clock-unknown = Clock: { $host } could not be asked ({ $why }).
+doctor-why-slow = no answer in time
+doctor-why-name = its name is not known here
+doctor-why-tls = its certificate is not trusted
+doctor-why-status = status { $status }
+doctor-discord-none = Discord: off, DISCORD_TOKEN is not set.
+doctor-discord-ok = Discord: the token is that of { $bot }.
+doctor-discord-refused = Discord: the token was refused: make a new one in the Developer Portal (Bot → Reset Token) and set DISCORD_TOKEN in .env.
+doctor-discord-away = Discord: it cannot be reached ({ $why }): check the network and discord.api_base.
+doctor-discord-content-ok = Discord: the message-content intent is on.
+doctor-discord-content-off = Discord: the message-content intent is not asked for (discord.message_content), so only mentions, direct messages and commands are answered.
+doctor-discord-content-bad = Discord: the message-content intent is off: switch it on (Developer Portal → Bot → Message Content Intent), or set discord.message_content to false.
+doctor-discord-channels-none = Discord: no channel is watched.
+doctor-discord-channels-ok = Discord: { $count ->
+    [one] one watched channel gives
+   *[other] { $count } watched channels give
+} every permission that is needed.
+doctor-discord-channel-bad = Discord: in { $channel } this is missing: { $permissions }; give it to the bot's role there, or stop watching that channel.
+doctor-discord-channel-gone = Discord: there is no channel { $channel } any more: take it out of discord.auto_channels or /setup.
+doctor-discord-channels-more = Discord: { $count ->
+    [one] one more channel has
+   *[other] { $count } more channels have
+} such trouble; the channel's settings → Permissions show it.
+doctor-permission-view = View Channel
+doctor-permission-send = Send Messages
+doctor-permission-history = Read Message History
+doctor-telegram-none = Telegram: off, TELEGRAM_TOKEN is not set.
+doctor-telegram-ok = Telegram: the token is that of { $bot }.
+doctor-telegram-refused = Telegram: the token was refused: ask BotFather for another (/token) and set TELEGRAM_TOKEN in .env.
+doctor-telegram-away = Telegram: it cannot be reached ({ $why }): check the network and telegram.api_base.
+doctor-telegram-privacy-off = Telegram: privacy mode is off, so groups may have all their pictures answered.
+doctor-telegram-privacy-on = Telegram: privacy mode is on, so in groups only mentions, replies and commands reach the bot; BotFather changes that (/setprivacy).
+doctor-telegram-privacy-bad = Telegram: { $count ->
+    [one] one group wants
+   *[other] { $count } groups want
+} every picture answered, but privacy mode is on: switch it off (BotFather → /setprivacy → Disable), then take the bot out of the group and add it again.
+doctor-telegram-polling = Telegram: it is polled, and no webhook is in the way.
+doctor-telegram-webhook-ok = Telegram: the webhook at { $host } is set and works.
+doctor-telegram-webhook-left = Telegram: a webhook at { $host } is set, but telegram.mode is "polling": stop whatever set it, or set telegram.mode to "webhook".
+doctor-telegram-webhook-none = Telegram: telegram.mode is "webhook", but none is set: start the bot, which sets it, or set telegram.mode to "polling".
+doctor-telegram-webhook-other = Telegram: the webhook is at { $host }, not at { $wanted } as telegram.webhook_url says: start the bot, which sets it.
+doctor-telegram-webhook-trouble = Telegram: the webhook at { $host } fails ({ $why }): check the proxy before the bot and telegram.webhook_url.
