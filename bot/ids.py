@@ -14,8 +14,6 @@
 | set | which setting | chooses something for the whole place, and what it chooses where that is no list |
 | page | number | shows that page of all characters |
 | less | – | closes the choices again |
-| mine | – | reads on in one's corrections, before the position that stands for the prediction |
-| set | setting and value | chooses something for the community |
 """
 
 from __future__ import annotations
@@ -26,7 +24,10 @@ from dataclasses import dataclass
 MAX_BYTES = 64
 MAX_NAME_BYTES = 44
 """What is left for a new name beside ``v1:new:`` and an id of twelve digits."""
-ACTIONS = ("right", "wrong", "is", "search", "name", "new", "undo", "page", "less", "mine", "set")
+ACTIONS = (
+    *("right", "wrong", "is", "search", "name", "new", "undo"),
+    *("mine", "unsay", "set", "page", "less"),
+)
 _PATTERN = re.compile(r"v1:([a-z]+):([0-9]{1,18}):(.*)", re.DOTALL)
 
 
