@@ -17,6 +17,7 @@ from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
 from bot.discord_adapter.adapter import DiscordAdapter
 from bot.settings import Settings
+from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.web.app import WebAdapter
 from bot.words import words
 from corrections.ledger import Ledger
@@ -115,19 +116,25 @@ async def serve(settings: Settings, say: Callable[[str], None], progress: Progre
                 say(w("run-web", url=web.url))
             else:
                 say(w("run-web-off"))
+            chats: list[DiscordAdapter | TelegramAdapter] = []
             if settings.discord.token.get_secret_value():
                 say(w("run-discord-connecting"))
-                adapter = await stack.enter_async_context(DiscordAdapter(desk, settings, say))
-                stack.callback(adapter.stop_asking)
+                chats.append(await stack.enter_async_context(DiscordAdapter(desk, settings, say)))
             else:
                 say(w("run-discord-off"))
-            say(w("run-telegram-off"))
+            if settings.telegram.token.get_secret_value():
+                say(w("run-telegram-connecting"))
+                chats.append(await stack.enter_async_context(TelegramAdapter(desk, settings, say)))
+            else:
+                say(w("run-telegram-off"))
+            for chat in chats:
+                stack.callback(chat.stop_asking)
             stack.push_async_callback(_cancel, loop.create_task(_sweep(ledger, settings), name="sweep"))
             say(w("run-ready", seconds=f"{time.monotonic() - started:.1f}"))
             await stop.wait()
             say(w("run-stopping"))
-            if settings.discord.token.get_secret_value():
-                adapter.stop_asking()
+            for chat in chats:
+                chat.stop_asking()
             await desk.finish(FINISH_SECONDS)
     say(w("run-stopped"))
 

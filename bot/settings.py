@@ -116,6 +116,16 @@ class Telegram(_Section):
     token: SecretStr = SecretStr("")
     api_base: str = Field("", pattern=r"^(https?://\S+)?$")
     mode: Literal["polling", "webhook"] = "polling"
+    webhook_url: str = Field("", pattern=r"^(https?://[^/\s]+/\S+)?$")
+    webhook_host: str = Field("127.0.0.1", min_length=1)
+    webhook_port: int = Field(8081, ge=0, le=65535)
+    max_age_minutes: int = Field(10, ge=1, le=24 * 60)
+
+    @model_validator(mode="after")
+    def _webhook_has_an_address(self) -> Telegram:
+        if self.mode == "webhook" and not self.webhook_url:
+            raise ValueError('webhook_url must be set when mode is "webhook"')
+        return self
 
 
 class Limits(_Section):

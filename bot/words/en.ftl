@@ -182,6 +182,54 @@ discord-setup-a-minute = { $count ->
 discord-setup-no-content = ⚠ Discord does not show me messages that do not mention me: the bot's operator has to switch on the message-content intent first.
 discord-setup-no-permission = ⚠ I am not allowed to read or write in { $channels }: give me View Channel, Send Messages and Read Message History there.
 
+## Telegram
+
+telegram-about-whois = Who is in this picture? As its caption, or as a reply to it
+telegram-about-undo = Take back what you said last
+telegram-about-mycorrections = What you have said about pictures so far
+telegram-about-help = What I do and how to ask
+telegram-about-about = What I am and whom I know
+telegram-about-setup = How I behave in this group, for its admins
+telegram-help = I say which Marvel film character is in a picture.
+    • Send me one: a photo, a file, a sticker, a GIF, a video or an album.
+    • In a group, write /whois{ $bot } as the caption of a picture or as a reply to one, or reply to me with a picture.
+    • Press Right or Wrong below an answer; Wrong lets you say who it is, and you can change your mind: /undo, /mycorrections.
+    • Type { $bot } and a name anywhere to look up a character.
+    I name fictional characters only, never private people. Pictures are kept for a short time only, longer when somebody says who is in them.
+telegram-help-group = I say which Marvel film character is in a picture.
+    • Write /whois{ $bot } as the caption of a picture or as a reply to one, or reply to me with a picture.
+    • Press Right or Wrong below an answer; Wrong lets you say who it is. Everybody's click is a vote of their own.
+    • Admins can have every picture answered: /setup{ $bot }
+    I name fictional characters only, never private people.
+telegram-about = I am whosthat { $version }. I know { $characters ->
+    [one] one character
+   *[other] { $characters } characters
+} of the Marvel films. I name fictional characters only and I am not a face recogniser.
+telegram-all-names = All names
+telegram-back = ‹ Back
+telegram-who = Who is it? Reply to this message with the name.
+telegram-mine = What you have said, the latest first:
+telegram-mine-none = You have not said anything about a picture yet.
+telegram-mine-line = { $day }: you said { $name }, I had said { $said }.
+telegram-mine-nobody = nobody on the list
+telegram-mine-link = the picture
+telegram-mine-more = Older
+telegram-mine-private = I tell you that when we are alone: { $link }
+telegram-setup = How shall I behave here? Only admins of this group can choose, and it holds at once.
+telegram-setup-privacy = ⚠ Telegram shows me only what is meant for me. To see every picture I have to be an admin here, or the bot's owner switches privacy mode off (@BotFather, /setprivacy) and adds me again.
+telegram-setup-refused = Only admins of this group can choose how I behave here.
+telegram-setup-elsewhere = Settings are for groups and channels: here I answer every picture anyway.
+telegram-setup-noted = Noted.
+telegram-setup-all = Every picture
+telegram-setup-asked = Only when asked
+telegram-setup-quiet = Quiet about strangers
+telegram-setup-chatty = Say so too
+telegram-setup-own = Everybody's own
+telegram-setup-minute = { $count } a minute
+telegram-setup-any = No limit here
+telegram-language-en = English
+telegram-language-zh = Chinese (中文)
+
 ## The page
 
 web-title = Who is that?
@@ -226,7 +274,14 @@ run-discord-asked = Discord: answering when asked (mention, direct message, /who
 run-discord-no-content = Discord: without the message-content intent, so only mentions, direct messages and commands are answered; watched channels need the intent (Developer Portal → Bot → Message Content Intent, and discord.message_content)
 run-discord-refused = Discord: off, the token was refused; make a new one in the Developer Portal (Bot → Reset Token) and set DISCORD_TOKEN in .env
 run-discord-failed = Discord: off, { $why }
-run-telegram-off = Telegram: off, it comes with a later version
+run-telegram-off = Telegram: off, set TELEGRAM_TOKEN in .env
+run-telegram-connecting = Telegram: connecting
+run-telegram-on = Telegram: on as { $bot }
+run-telegram-privacy = Telegram: privacy mode is on, so in groups only /whois, replies and what else is meant for the bot are seen, except where it is an admin (@BotFather, /setprivacy)
+run-telegram-webhook = Telegram: updates come to { $url }
+run-telegram-conflict = Telegram: another program takes updates with the same token; stop that one, this one keeps trying
+run-telegram-refused = Telegram: off, the token was refused; ask @BotFather for another one (/token) and set TELEGRAM_TOKEN in .env
+run-telegram-failed = Telegram: off, { $why }
 run-ready = Ready in { $seconds } s. Stop with Ctrl-C.
 run-stopping = Stopping: what is being answered is finished first.
 run-stopped = Stopped.

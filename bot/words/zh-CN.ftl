@@ -153,6 +153,51 @@ discord-setup-a-minute = 每分钟 { $count } 张
 discord-setup-no-content = ⚠ 没有提及我的消息，Discord 不让我看：需要机器人的运营者先打开消息内容权限（message-content intent）。
 discord-setup-no-permission = ⚠ 我无权在 { $channels } 里阅读或发言：请在那里给我“查看频道”“发送消息”和“读取消息历史记录”权限。
 
+## Telegram
+
+telegram-about-whois = 图里是谁？写在图片说明里，或者回复图片
+telegram-about-undo = 撤回你最后说的
+telegram-about-mycorrections = 你到现在为止说过的
+telegram-about-help = 我能做什么，怎么问我
+telegram-about-about = 我是什么，认识谁
+telegram-about-setup = 我在这个群里怎么做，由管理员决定
+telegram-help = 我能说出图里是哪个漫威电影角色。
+    • 发给我一张：照片、文件、贴纸、GIF、视频或相册都行。
+    • 在群里，把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
+    • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁，随时可以反悔：/undo、/mycorrections。
+    • 在任何地方输入 { $bot } 和名字，就能查找角色。
+    我只认虚构角色，从不认真实的人。图片只保留很短的时间；有人说了是谁，才会留得更久。
+telegram-help-group = 我能说出图里是哪个漫威电影角色。
+    • 把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
+    • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁。每个人按的都算自己的一票。
+    • 管理员可以让我回答每张图片：/setup{ $bot }
+    我只认虚构角色，从不认真实的人。
+telegram-about = 我是 whosthat { $version }，认识 { $characters } 个漫威电影角色。我只认虚构角色，不做人脸识别。
+telegram-all-names = 全部名字
+telegram-back = ‹ 返回
+telegram-who = 是谁？请用名字回复这条消息。
+telegram-mine = 你说过的，最近的在前：
+telegram-mine-none = 你还没有对任何图片说过什么。
+telegram-mine-line = { $day }：你说：{ $name }；我说：{ $said }。
+telegram-mine-nobody = 不在名单上的人
+telegram-mine-link = 图片
+telegram-mine-more = 更早
+telegram-mine-private = 这个我私下告诉你：{ $link }
+telegram-setup = 我在这里该怎么做？只有本群管理员可以选择，选了马上生效。
+telegram-setup-privacy = ⚠ Telegram 只让我看到发给我的内容。要看到每张图片，我得是这里的管理员，或者由机器人的主人关闭隐私模式（@BotFather，/setprivacy），再重新拉我进群。
+telegram-setup-refused = 只有本群管理员可以决定我在这里怎么做。
+telegram-setup-elsewhere = 设置是给群和频道用的：在这里我本来就回答每张图片。
+telegram-setup-noted = 记下了。
+telegram-setup-all = 每张图片
+telegram-setup-asked = 问了才答
+telegram-setup-quiet = 不认识就不说
+telegram-setup-chatty = 不认识也说
+telegram-setup-own = 各用各的语言
+telegram-setup-minute = 每分钟 { $count } 张
+telegram-setup-any = 这里不限
+telegram-language-en = 英文
+telegram-language-zh = 中文
+
 ## The page
 
 web-title = 这是谁？
@@ -194,7 +239,14 @@ run-discord-asked = Discord：有人问才回答（提及、私信、/whois、�
 run-discord-no-content = Discord：没有消息内容 intent，所以只回答提及、私信和命令；关注频道需要这个 intent（Developer Portal → Bot → Message Content Intent，以及 discord.message_content）
 run-discord-refused = Discord：已关闭，token 被拒绝；请在 Developer Portal 重新生成（Bot → Reset Token），并在 .env 中设置 DISCORD_TOKEN
 run-discord-failed = Discord：已关闭，{ $why }
-run-telegram-off = Telegram：已关闭，以后的版本会有
+run-telegram-off = Telegram：已关闭，请在 .env 中设置 TELEGRAM_TOKEN
+run-telegram-connecting = Telegram：正在连接
+run-telegram-on = Telegram：已上线，名为 { $bot }
+run-telegram-privacy = Telegram：隐私模式已开启，所以在群里只看得到 /whois、回复和其他发给机器人的内容，除非它是管理员（@BotFather，/setprivacy）
+run-telegram-webhook = Telegram：更新发到 { $url }
+run-telegram-conflict = Telegram：另一个程序正用同一个 token 接收更新；请停掉那个，这个会继续尝试
+run-telegram-refused = Telegram：已关闭，token 被拒绝；请向 @BotFather 重新要一个（/token），并在 .env 中设置 TELEGRAM_TOKEN
+run-telegram-failed = Telegram：已关闭，{ $why }
 run-ready = { $seconds } 秒后就绪。按 Ctrl-C 停止。
 run-stopping = 正在停止：先把正在回答的答完。
 run-stopped = 已停止。

@@ -16,6 +16,7 @@ from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
 from bot.discord_adapter.adapter import DiscordAdapter
 from bot.settings import Settings, load
+from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.web.app import WebAdapter
 from corrections.ledger import Ledger
 from model.types import Eyes
@@ -23,6 +24,9 @@ from tests.standins.discord import DiscordStandin
 from tests.standins.discord.people import Channel, User
 from tests.standins.discord.snapshots import MessageSnapshot
 from tests.standins.page import SECRET, TableEyes
+from tests.standins.telegram import Chat, TelegramStandin
+from tests.standins.telegram import MessageSnapshot as TelegramMessage
+from tests.standins.telegram import User as TelegramUser
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,79 @@ def _read(reply: MessageSnapshot) -> Answered:
     return Answered(reply.content.replace("**", ""), found[0] if found else 0, reply)
 
 
+class TelegramConversation:
+    """A member of a group in privacy mode, where pictures are asked about by ``/whois`` in their caption."""
+
+    def __init__(self, telegram: TelegramStandin, group: Chat, user: TelegramUser) -> None:
+        self._telegram, self._group, self._user = telegram, group, user
+
+    async def ask(self, picture: bytes) -> Answered:
+        return _read_board(await self._telegram.wait_reply(to=await self._post(picture)))
+
+    async def ask_twice(self, picture: bytes) -> list[Answered]:
+        before = len(self._telegram.replies(self._group))
+        posted = await self._post(picture)
+        await self._telegram.redeliver(posted)
+        await self._telegram.wait_reply(to=posted)
+        await self._telegram.redeliver(posted)
+        await self._telegram.settle()
+        return [_read_board(each) for each in self._telegram.replies(self._group)[before:]]
+
+    async def _post(self, picture: bytes) -> TelegramMessage:
+        return await self._user.send_photo(self._group, picture, f"/whois@{self._telegram.bot_username}")
+
+    async def right(self, answer: Answered) -> str:
+        return await self._press(answer.handle, f"v1:right:{answer.prediction}:")
+
+    async def choices(self, answer: Answered) -> list[str]:
+        assert await self._press(answer.handle, f"v1:wrong:{answer.prediction}:") == ""
+        shown = await self._having(answer.handle, f"v1:is:{answer.prediction}:")
+        return [each.label for each in shown.buttons if each.data.startswith("v1:is:")]
+
+    async def pick(self, answer: Answered, name: str) -> str:
+        await self.choices(answer)
+        return await self._press(answer.handle, name)
+
+    async def type(self, answer: Answered, text: str) -> Found:
+        await self.choices(answer)
+        before = len(self._telegram.replies(self._group))
+        assert await self._press(answer.handle, "Someone else…") == ""
+        question = (await self._telegram.wait_messages(self._group, before + 1))[-1]
+        assert "Reply to this message" in question.text
+        said = await self._telegram.wait_reply(
+            to=await self._user.send_text(self._group, text, reply_to=question)
+        )
+        names = tuple(each.label for each in said.buttons if each.data.startswith("v1:is:"))
+        adds = [each.data for each in said.buttons if each.data.startswith("v1:new:")]
+        return Found(said.text, names, bool(adds), (said, *adds))
+
+    async def pick_found(self, answer: Answered, found: Found, name: str) -> str:
+        return await self._press(found.handle[0], name)
+
+    async def add(self, answer: Answered, found: Found) -> str:
+        return await self._press(*found.handle)
+
+    async def undo(self, answer: Answered) -> str:
+        await self._having(answer.handle, f"v1:undo:{answer.prediction}:")
+        return await self._press(answer.handle, "Undo")
+
+    async def _having(self, message: TelegramMessage, data: str) -> TelegramMessage:
+        def shown() -> TelegramMessage | None:
+            now = self._telegram.message(message)
+            return now if now and any(each.data.startswith(data) for each in now.buttons) else None
+
+        return await self._telegram.wait_until(shown, what=f"a button {data}")
+
+    async def _press(self, message: TelegramMessage, button: str) -> str:
+        return (await (await self._user.press(message, button)).answer()).text
+
+
+def _read_board(reply: TelegramMessage) -> Answered:
+    ids = [re.fullmatch(r"v1:right:(\d+):", button.data) for button in reply.buttons]
+    found = [int(each[1]) for each in ids if each]
+    return Answered(reply.text, found[0] if found else 0, reply)
+
+
 class WebConversation:
     """A browser with its own cookies, asking for JSON."""
 
@@ -217,6 +294,9 @@ async def place(
                 "WHOSTHAT_DISCORD__GATEWAY_URL": standin.gateway_url,
                 "WHOSTHAT_DISCORD__CDN_HOSTS": standin.cdn_host,
             }
+        telegram = await stack.enter_async_context(TelegramStandin()) if platform == "telegram" else None
+        if telegram:
+            environ |= {"TELEGRAM_TOKEN": telegram.token, "WHOSTHAT_TELEGRAM__API_BASE": telegram.api_base}
         settings = load(environ=environ, folder=folder)
         ledger = await Ledger.open(settings.database_url, settings.data_dir)
         stack.push_async_callback(ledger.close)
@@ -231,6 +311,17 @@ async def place(
             yield Place(ann, bob, table, ledger, settings)
             assert standin.violations == []
             assert all(not message.pings for message in standin.replies(channel))
+        elif telegram:
+            await stack.enter_async_context(TelegramAdapter(desk, settings, lambda line: None))
+            await telegram.wait_ready()
+            group = telegram.group("Fans")
+            people = [telegram.user(name) for name in ("ann", "bob")]
+            for user in people:
+                group.add(user)
+            one, other = (TelegramConversation(telegram, group, user) for user in people)
+            yield Place(one, other, table, ledger, settings)
+            assert telegram.violations == []
+            assert all(message.silent for message in telegram.replies(group))
         else:
             web = await stack.enter_async_context(WebAdapter(desk, settings, SECRET))
             yield Place(

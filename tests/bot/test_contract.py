@@ -14,7 +14,7 @@ from model.types import Sight
 from tests.bot.conversations import NOBODY, Place, place
 from tests.standins.drawings import drawing
 
-PLATFORMS = ("discord", "web")
+PLATFORMS = ("discord", "telegram", "web")
 
 
 @pytest.fixture(params=PLATFORMS)

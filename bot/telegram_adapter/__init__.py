@@ -1,0 +1,1 @@
+"""Telegram, by unmodified python-telegram-bot: updates in, the desk's words out."""

@@ -1,0 +1,136 @@
+"""``/setup``: a group's admins choose with buttons what holds in their group."""
+
+from __future__ import annotations
+
+import html
+
+from telegram import ChatMember, MaybeInaccessibleMessage, Message
+from telegram.constants import ChatMemberStatus, ChatType
+from telegram.error import TelegramError
+
+from bot.desk.communities import ALL
+from bot.desk.desk import Desk
+from bot.desk.types import Person, Refused
+from bot.telegram_adapter import rendering
+from bot.telegram_adapter.asking import chat_of, is_private, place_of
+from bot.telegram_adapter.background import Background
+from bot.telegram_adapter.connection import Bot
+from bot.telegram_adapter.voices import Speaker
+from bot.wording import refusal
+from bot.words import Words, words
+from corrections.types import LANGUAGES, Address, CommunitySettings
+
+ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
+PER_MINUTE = (3, 5, 10, 20)
+LANGUAGE_NAMES = {"en": "telegram-language-en", "zh-CN": "telegram-language-zh"}
+
+
+class Choosing:
+    """Shows and changes a community's settings."""
+
+    def __init__(self, desk: Desk, speaker: Speaker, background: Background) -> None:
+        self._desk = desk
+        self._speaker = speaker
+        self._background = background
+
+    async def show(self, message: Message, who: Person, place: Address, w: Words) -> None:
+        """Answer ``/setup``."""
+        if is_private(place):
+            text, keyboard = html.escape(w("telegram-setup-elsewhere")), None
+        elif not await self._writes_as_admin(message):
+            text, keyboard = html.escape(w("telegram-setup-refused")), None
+        else:
+            text, keyboard = await self._page(place, w)
+        await self._speaker.say(place, text, keyboard)
+
+    async def choose(self, message: MaybeInaccessibleMessage, slot: str, who: Person, place: Address) -> str:
+        """Somebody pressed one of the settings; what they read."""
+        w = words(await self._desk.language(who, place))
+        changes = _changes(slot)
+        if is_private(place) or changes is None:
+            return w("error-old-button")
+        if not await self._is_admin(chat_of(place)[0], int(who.id)):
+            return w("telegram-setup-refused")
+        chosen = await self._desk.change_settings(who, place, **changes)
+        if isinstance(chosen, Refused):
+            return refusal(chosen, w)
+        self._background.start(self._redraw(place_of(message), w), "settings")
+        return w("telegram-setup-noted")
+
+    async def _redraw(self, place: Address, w: Words) -> None:
+        await self._speaker.change(place, *(await self._page(place, w)))
+
+    async def _page(self, place: Address, w: Words) -> tuple[str, object]:
+        chosen = await self._desk.settings(place)
+        everything = ALL in (chosen.watched or ())
+        lines = [w("telegram-setup")]
+        if everything and not await self._sees_everything(place):
+            lines.append(w("telegram-setup-privacy"))
+        return html.escape("\n\n".join(lines)), rendering.options(_rows(chosen, everything, w))
+
+    async def _writes_as_admin(self, message: Message) -> bool:
+        """Anonymous admins write as the group, and whoever posts in a channel is an admin of it."""
+        if message.sender_chat is not None:
+            return message.sender_chat.id == message.chat.id
+        if message.chat.type == ChatType.CHANNEL:
+            return True
+        return message.from_user is not None and await self._is_admin(message.chat.id, message.from_user.id)
+
+    async def _is_admin(self, chat: int, user: int) -> bool:
+        return (member := await self._member(chat, user)) is not None and member.status in ADMINS
+
+    async def _sees_everything(self, place: Address) -> bool:
+        bot: Bot = self._speaker.bot
+        return bool(bot.bot.can_read_all_group_messages) or await self._is_admin(chat_of(place)[0], bot.id)
+
+    async def _member(self, chat: int, user: int) -> ChatMember | None:
+        try:
+            return await self._speaker.bot.get_chat_member(chat, user)
+        except TelegramError:  # not there, or nothing that we may know
+            return None
+
+
+def _rows(chosen: CommunitySettings, everything: bool, w: Words) -> list[list[tuple[str, str]]]:
+    def option(label: str, slot: str, holds: bool) -> tuple[str, str]:
+        return (f"✓ {label}" if holds else label), slot
+
+    number = chosen.person_per_minute
+    return [
+        [
+            option(w("telegram-setup-all"), "watched=all", everything),
+            option(w("telegram-setup-asked"), "watched=none", not everything),
+        ],
+        [
+            option(w("telegram-setup-quiet"), "chatty=no", not chosen.chatty),
+            option(w("telegram-setup-chatty"), "chatty=yes", chosen.chatty),
+        ],
+        [
+            *(
+                option(w(LANGUAGE_NAMES[each]), f"language={each}", chosen.language == each)
+                for each in LANGUAGES
+            ),
+            option(w("telegram-setup-own"), "language=", not chosen.language),
+        ],
+        [
+            *(
+                option(w("telegram-setup-minute", count=each), f"minute={each}", number == each)
+                for each in PER_MINUTE
+            ),
+            option(w("telegram-setup-any"), "minute=", number is None),
+        ],
+    ]
+
+
+def _changes(slot: str) -> dict[str, object] | None:
+    """What a button chooses; None for what no button of ours says. The ledger checks the values."""
+    name, _, value = slot.partition("=")
+    match name:
+        case "watched" if value in ("all", "none"):
+            return {"watched": (ALL,) if value == "all" else ()}
+        case "chatty" if value in ("yes", "no"):
+            return {"chatty": value == "yes"}
+        case "language":
+            return {"language": value}
+        case "minute" if not value or (value.isascii() and value.isdecimal()):
+            return {"person_per_minute": int(value) if value else None}
+    return None

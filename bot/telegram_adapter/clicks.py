@@ -1,0 +1,157 @@
+"""What happens when somebody presses a button: told by what the button carries, after a restart too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Message
+from telegram.error import TelegramError
+
+from bot.desk.desk import Desk
+from bot.desk.types import Person, Refused, TakenBack, Thanks
+from bot.ids import ButtonId
+from bot.telegram_adapter import rendering
+from bot.telegram_adapter.asking import PLATFORM, is_private, person, place_of
+from bot.telegram_adapter.background import Background
+from bot.telegram_adapter.boards import Boards
+from bot.telegram_adapter.choosing import Choosing
+from bot.telegram_adapter.commands import Commands
+from bot.telegram_adapter.connection import no_trouble
+from bot.telegram_adapter.prompts import Marked, Prompts, marked
+from bot.telegram_adapter.rendering import Opened
+from bot.telegram_adapter.voices import Speaker
+from bot.wording import said
+from bot.words import words
+from corrections.types import Address
+
+log = logging.getLogger(__name__)
+
+TOAST = 200
+"""Characters of an answer to a click."""
+ANSWER_SECONDS = 8.0
+"""A click is answered after so long, whatever keeps us; Telegram gives up after about fifteen."""
+
+
+class Clicks:
+    """Turns clicks into desk calls. Keyboards are public: anybody's click is a vote of their own."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        speaker: Speaker,
+        boards: Boards,
+        prompts: Prompts,
+        choosing: Choosing,
+        commands: Commands,
+        background: Background,
+    ) -> None:
+        self._desk = desk
+        self._speaker = speaker
+        self._boards = boards
+        self._prompts = prompts
+        self._choosing = choosing
+        self._commands = commands
+        self._background = background
+
+    async def handle(self, query: CallbackQuery) -> None:
+        """One click. Whatever happens, the spinner on the button stops."""
+        who = person(query.from_user)
+        place = place_of(query.message) if query.message else None
+        if place is None:  # a message that was sent inline, where we have no buttons
+            place = Address(PLATFORM, f"dm:{who.id}", who.id, "0")
+        language = who.language
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                language = await self._desk.language(who, place)
+                toast = await self._act(query, who, place, language)
+        except Exception as error:
+            log.error("a click was not handled", exc_info=error)
+            toast = words(language)("error-trouble")
+        try:
+            await query.answer(toast[:TOAST])
+        except TelegramError as error:
+            level = logging.INFO if no_trouble(error) else logging.WARNING
+            log.log(level, "a click was not answered: %s", error)
+
+    async def _act(self, query: CallbackQuery, who: Person, place: Address, language: str) -> str:
+        """Do what the button says; what the person reads at once. Ids that we never made are not obeyed."""
+        w = words(language)
+        button = ButtonId.parse(query.data or "")
+        number = button.prediction_id if button else 0
+        match button:
+            case ButtonId("right" | "is" | "new" | "undo"):
+                outcome = await self._note(button, who, place)
+                if not isinstance(outcome, Refused):
+                    self._shown(query.message, outcome, button, who, place)
+                return said(outcome, w)
+            case ButtonId("wrong" | "page" | "less"):
+                if query.message and await self._boards.open(query.message, place, number, _opened(button)):
+                    return ""
+            case ButtonId("search"):
+                if await self._desk.reply_of(number) is None:
+                    return w("error-prediction-gone")
+                board = rendering.language_of(query.message) or self._marked_language(query.message)
+                self._background.start(self._prompts.ask(place, number, who, board), f"question-{number}")
+                return ""
+            case ButtonId("mine") if is_private(place) and query.message:
+                return await self._commands.more_of_mine(who, place, number)
+            case ButtonId("set") if query.message:
+                return await self._choosing.choose(query.message, button.slot, who, place)
+        return w("error-old-button")
+
+    async def _note(self, button: ButtonId, who: Person, place: Address) -> Thanks | TakenBack | Refused:
+        match button.action:
+            case "right":
+                return await self._desk.confirm(who, place, button.prediction_id)
+            case "is":
+                return await self._desk.correct(who, place, button.prediction_id, button.slot)
+            case "new":
+                return await self._desk.propose(who, place, button.prediction_id, button.slot)
+            case _:
+                return await self._desk.undo(who, place, button.prediction_id)
+
+    def _shown(
+        self,
+        message: MaybeInaccessibleMessage | None,
+        outcome: Thanks | TakenBack,
+        button: ButtonId,
+        who: Person,
+        place: Address,
+    ) -> None:
+        """Show what came of it: counts on the answer, and thanks in the place of a question of one's own."""
+        board = rendering.language_of(message) or self._marked_language(message)
+        # Whoever picks a name is done with the choices; of others' they are left open.
+        picked = button.action in ("is", "new") or is_private(place)
+        opened = None if picked else rendering.opened_in(message)
+        self._boards.refresh(outcome.prediction_id, who, board, opened)
+        if isinstance(message, Message) and not rendering.answered_in(message) and _is_theirs(message, who):
+            work = self._thank(place, outcome, who, marked(message, self._speaker.bot.id))
+            self._background.start(work, f"thanks-{place.message}")
+
+    async def _thank(
+        self, place: Address, outcome: Thanks | TakenBack, who: Person, about: Marked | None
+    ) -> None:
+        w = words(await self._desk.language(who, place))
+        keyboard = rendering.undo(outcome.prediction_id, w) if isinstance(outcome, Thanks) else None
+        mark = self._prompts.mark(about) if about else ""
+        await self._speaker.change(place, mark + said(outcome, w, rendering.bold), keyboard)
+
+    def _marked_language(self, message: MaybeInaccessibleMessage | None) -> str:
+        about = marked(message, self._speaker.bot.id)
+        return about.language if about else ""
+
+
+def _opened(button: ButtonId) -> Opened | None:
+    if button.action == "less":
+        return None
+    page = int(button.slot) if button.action == "page" and button.slot.isdecimal() else None
+    return Opened(button.prediction_id, page)
+
+
+def _is_theirs(message: Message, who: Person) -> bool:
+    """Whether a question was put to this person: in private, or as a reply to what they wrote."""
+    if is_private(place_of(message)):
+        return True
+    theirs = message.reply_to_message.from_user if message.reply_to_message else None
+    return theirs is not None and str(theirs.id) == who.id

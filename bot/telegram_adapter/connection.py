@@ -1,0 +1,119 @@
+"""The connection to the Bot API: python-telegram-bot's bot, and how patient it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.ext import AIORateLimiter, ExtBot
+from telegram.request import HTTPXRequest
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
+from tenacity import wait_exponential_jitter as backoff
+
+from bot.settings import Telegram
+
+MESSAGE_SECONDS = 300.0
+"""For how long it is tried to send or change a message."""
+QUESTION_SECONDS = 15.0
+"""For how long anything else is tried; answers to clicks and inline queries are of no use later."""
+
+Bot = ExtBot[Any]
+Call = Callable[[], Coroutine[Any, Any, Any]]
+
+_NO_TROUBLE = re.compile(
+    r"message is not modified|message to (?:edit|delete|be replied) not found"
+    r"|message can't be (?:edited|deleted)|message_id_invalid|query is too old|query_id_invalid",
+    re.IGNORECASE,
+)
+
+
+def no_trouble(error: TelegramError) -> bool:
+    """Whether it only says that a message is gone, unchanged, or that a question came too late to answer."""
+    return bool(_NO_TROUBLE.search(str(error)))
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the same call may succeed later, and cannot have succeeded already.
+
+    A timeout is not among them: Telegram has probably sent the message, and would send it twice.
+    """
+    if isinstance(error, BadRequest | TimedOut):  # both are network errors to the library
+        return False
+    return isinstance(error, NetworkError | RetryAfter)
+
+
+def pause(state: RetryCallState) -> float:
+    """Seconds until the next try: as long as Telegram wants, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, RetryAfter):
+        wanted = error.retry_after
+        return 0.1 + (wanted.total_seconds() if isinstance(wanted, timedelta) else wanted)
+    return backoff(initial=0.5, max=30)(state)
+
+
+class Patience(AIORateLimiter):
+    """Keeps to the flood limits, and sends again what Telegram refused for now.
+
+    The library's own stops every chat when one is told to wait; here only that one waits, its messages in
+    order. Answers to clicks wait behind nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=0)
+        self._locks: WeakValueDictionary[object, asyncio.Lock] = WeakValueDictionary()
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, Any]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: int | None,
+    ) -> Any:
+        """Make one call, until it is answered for good."""
+        if not endpoint.startswith(("send", "edit")):
+            return await _patiently(partial(callback, *args, **kwargs), QUESTION_SECONDS)
+        limited = partial(super().process_request, callback, args, kwargs, endpoint, data, rate_limit_args)
+        async with self._locks.setdefault(data.get("chat_id"), asyncio.Lock()):
+            return await _patiently(limited, MESSAGE_SECONDS)
+
+
+async def _patiently(call: Call, seconds: float) -> Any:
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(passes), wait=pause, stop=stop_before_delay(seconds), reraise=True
+    )
+    return await retrying(call)
+
+
+def make_bot(settings: Telegram) -> Bot:
+    """A bot that is not initialised yet.
+
+    Raises:
+        telegram.error.InvalidToken: the token is empty.
+    """
+    # The library warns at every 429 until one chooses how it tells times.
+    os.environ.setdefault("PTB_TIMEDELTA", "true")
+    # Patience says what is worth saying; this one would log a traceback of every 429.
+    logging.getLogger("telegram.ext.AIORateLimiter").setLevel(logging.CRITICAL)
+    for name in ("httpx", "httpcore"):  # they log addresses, and the token is part of them
+        logging.getLogger(name).setLevel(logging.WARNING)
+    base = settings.api_base.rstrip("/") or "https://api.telegram.org"
+    return ExtBot(
+        settings.token.get_secret_value(),
+        base_url=f"{base}/bot",
+        base_file_url=f"{base}/file/bot",
+        request=HTTPXRequest(
+            connection_pool_size=64, connect_timeout=10, read_timeout=20, write_timeout=20, pool_timeout=30
+        ),
+        get_updates_request=HTTPXRequest(connection_pool_size=2, connect_timeout=10, read_timeout=10),
+        rate_limiter=Patience(),
+    )

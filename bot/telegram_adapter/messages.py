@@ -1,0 +1,129 @@
+"""What a message means: a picture to look at, a command, a name, or nothing that concerns us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from telegram import ExternalReplyInfo, Message
+from telegram.constants import ChatType, MessageEntityType
+
+from bot.desk.desk import Desk
+from bot.telegram_adapter.albums import Albums
+from bot.telegram_adapter.asking import PLATFORM, Pictures, author, is_private, pictures_in, place_of
+from bot.telegram_adapter.background import Background
+from bot.telegram_adapter.commands import Commands, command_in
+from bot.telegram_adapter.prompts import Prompts, marked
+from bot.telegram_adapter.voices import MessageVoice, Speaker
+from bot.words import words
+
+AT_ONCE = 64
+"""Messages whose pictures are fetched and looked at at the same time."""
+
+
+class Messages:
+    """Turns messages into asks. Nothing is answered twice: the desk knows what it has answered."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        speaker: Speaker,
+        pictures: Pictures,
+        commands: Commands,
+        prompts: Prompts,
+        background: Background,
+        max_age: timedelta,
+    ) -> None:
+        self._desk = desk
+        self._speaker = speaker
+        self._pictures = pictures
+        self._commands = commands
+        self._prompts = prompts
+        self._max_age = max_age
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self.albums = Albums(self._look_at, background)
+
+    async def handle(self, message: Message) -> None:
+        """One new message or channel post."""
+        if await self._has_moved(message) or self._is_old(message) or _by_a_bot(message):
+            return
+        if message.text is not None:
+            if about := marked(message.reply_to_message, self._speaker.bot.id):
+                await self._prompts.answer(message, about)
+                return
+            command = command_in(message, self._speaker.bot.username)
+            if command and await self._commands.run(*command, message):
+                return
+        if message.media_group_id:
+            self.albums.add(message)
+        else:
+            await self._look_at([message])
+
+    async def _look_at(self, messages: Sequence[Message]) -> None:
+        """The pictures of a message or an album, or those of the message that it replies to."""
+        first, asked = messages[0], any(map(self._is_asked, messages))
+        who, place = author(first), place_of(first)
+        if not asked and not await self._desk.watches(place, ()):
+            return
+        found = [each for message in messages for each in pictures_in(message, asked=asked)]
+        about = first
+        if not found and asked:
+            earlier: Message | ExternalReplyInfo | None = first.reply_to_message or first.external_reply
+            found = pictures_in(earlier, asked=True) if earlier else []
+            about = earlier if found and isinstance(earlier, Message) else first
+        if not found:
+            if asked and self._expects_words(first):
+                w = words(await self._desk.language(who, place))
+                await self._commands.help(place, w, before=w("answer-no-picture"))
+            return
+        ask = self._pictures.ask(place_of(about), found, poster=author(about), asker=who, direct=asked)
+        async with self._slots:
+            await self._desk.answer(ask, MessageVoice(self._speaker, about, first))
+
+    def _is_asked(self, message: Message) -> bool:
+        """Whether an answer is wanted, instead of a picture being posted where we happen to be."""
+        return (
+            message.chat.type == ChatType.PRIVATE or self._is_called(message) or self._replies_to_us(message)
+        )
+
+    def _is_called(self, message: Message) -> bool:
+        """``/whois``, or mentioned by name."""
+        command = command_in(message, self._speaker.bot.username)
+        if command is not None and command[0] == "whois":
+            return True
+        name = f"@{self._speaker.bot.username}".casefold()
+        mentions: Iterable[str] = ()
+        if message.text:
+            mentions = message.parse_entities([MessageEntityType.MENTION]).values()
+        elif message.caption:
+            mentions = message.parse_caption_entities([MessageEntityType.MENTION]).values()
+        return any(each.casefold() == name for each in mentions)
+
+    def _replies_to_us(self, message: Message) -> bool:
+        """With a picture: words below an answer are people talking with one another."""
+        author_of = message.reply_to_message.from_user if message.reply_to_message else None
+        return message.text is None and author_of is not None and author_of.id == self._speaker.bot.id
+
+    def _expects_words(self, message: Message) -> bool:
+        """Whether silence would be odd: not about pins and titles, nor a sticker put below an answer."""
+        if is_private(place_of(message)):
+            return message.text is not None or message.effective_attachment is not None
+        return self._is_called(message)
+
+    def _is_old(self, message: Message) -> bool:
+        return datetime.now(UTC) - message.date > self._max_age
+
+    async def _has_moved(self, message: Message) -> bool:
+        """A small group became a large one, which Telegram says in both."""
+        old = message.chat.id if message.migrate_to_chat_id else message.migrate_from_chat_id
+        new = message.migrate_to_chat_id or message.chat.id
+        if not old:
+            return False
+        await self._desk.community_moved((PLATFORM, str(old)), (PLATFORM, str(new)))
+        return True
+
+
+def _by_a_bot(message: Message) -> bool:
+    """Another bot; what stands for anonymous admins and channels is one only by name."""
+    return message.from_user is not None and message.from_user.is_bot and message.sender_chat is None

@@ -1,0 +1,126 @@
+"""How things are said on Telegram: silently in groups, without previews, below what they are about."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from telegram import LinkPreviewOptions, Message, ReplyParameters
+from telegram.constants import ParseMode
+from telegram.error import ChatMigrated, Forbidden, TelegramError
+
+from bot.desk.desk import Desk
+from bot.desk.types import Already, Reply
+from bot.telegram_adapter import rendering
+from bot.telegram_adapter.asking import PLATFORM, chat_of, is_private, place_of
+from bot.telegram_adapter.connection import Bot, no_trouble
+from bot.wording import already
+from bot.words import words
+from corrections.types import Address
+
+log = logging.getLogger(__name__)
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+
+class Speaker:
+    """Sends, changes and deletes messages of ours; somebody who is gone is no error."""
+
+    def __init__(self, bot: Bot, desk: Desk) -> None:
+        self.bot = bot
+        self._desk = desk
+
+    async def say(self, place: Address, text: str, markup: Any = None) -> Address | None:
+        """Send HTML below the message at ``place`` (or without it, if it is gone); where it stands then.
+
+        None when it could not be sent: blocked by the person, thrown out, muted, the topic closed.
+        """
+        for _ in range(2):
+            chat, topic = chat_of(place)
+            try:
+                sent = await self.bot.send_message(
+                    chat,
+                    text,
+                    parse_mode=ParseMode.HTML,
+                    link_preview_options=NO_PREVIEW,
+                    # A reply would ring for whoever is replied to; in private they wait for it.
+                    disable_notification=not is_private(place),
+                    message_thread_id=topic,
+                    reply_parameters=ReplyParameters(int(place.message), allow_sending_without_reply=True),
+                    reply_markup=markup,
+                )
+            except ChatMigrated as moved:
+                place = await self.moved(place, moved.new_chat_id)
+            except Forbidden as error:
+                log.info("chat %s does not want us: %s", chat, error)
+                return None
+            except TelegramError as error:
+                log.warning("nothing could be said in chat %s: %s", chat, error)
+                return None
+            else:
+                return place_of(sent)
+        return None
+
+    async def moved(self, place: Address, new_chat_id: int) -> Address:
+        """The group has another id from now on; the same place under that."""
+        new = str(new_chat_id)
+        await self._desk.community_moved(place.home, (PLATFORM, new))
+        return replace(place, community=new, channel=new)
+
+    async def change(self, place: Address, text: str, markup: Any = None) -> None:
+        """Put other HTML and another keyboard into a message of ours."""
+        chat, _ = chat_of(place)
+        try:
+            await self.bot.edit_message_text(
+                text,
+                chat,
+                int(place.message),
+                parse_mode=ParseMode.HTML,
+                link_preview_options=NO_PREVIEW,
+                reply_markup=markup,
+            )
+        except TelegramError as error:
+            if not no_trouble(error):
+                raise
+
+    async def delete(self, place: Address) -> None:
+        """Delete a message of ours."""
+        chat, _ = chat_of(place)
+        try:
+            await self.bot.delete_message(chat, int(place.message))
+        except TelegramError as error:
+            if not no_trouble(error):
+                log.warning("a message of ours could not be deleted: %s", error)
+
+
+class MessageVoice:
+    """Replies to a posted picture.
+
+    Telegram does not tell bots of deleted messages, so the desk never hears of one from here: pictures go
+    when their time is over (``[retention]``).
+    """
+
+    def __init__(self, speaker: Speaker, picture: Message, asked: Message) -> None:
+        self._speaker = speaker
+        self._place = place_of(picture)
+        self._elsewhere = picture.message_id != asked.message_id
+
+    async def say(self, reply: Reply | Already) -> Address | None:
+        """Reply below the picture."""
+        w = words(reply.language)
+        if isinstance(reply, Reply):
+            keyboard = rendering.board(reply.identified, w)
+            return await self._speaker.say(self._place, rendering.content(reply, w), keyboard)
+        if self._elsewhere:  # asked about an older picture; otherwise the answer stands right there
+            text = already(reply, rendering.link(reply.reply), w)
+            await self._speaker.say(reply.reply, rendering.plain(text))
+        return None
+
+    async def drop(self) -> None:
+        """Nothing shows that an answer was under way."""
+
+    async def unsay(self, replies: list[Address]) -> None:
+        """Delete our own messages."""
+        for each in replies:
+            await self._speaker.delete(each)
