@@ -27,7 +27,7 @@ import pytest
 import yaml
 
 from bot.app import FINISH_SECONDS
-from bot.settings import Settings, load
+from bot.settings import Settings, keys, load
 from bot.web.upload import OVERHEAD
 from tests.standins.drawings import drawing
 from tests.standins.page import page_served
@@ -222,7 +222,7 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("KillMode=mixed", "KillMode=kindly"), ("DynamicUser=", "DynamicUsr=")]
+    ("old", "new"), [("KillMode=mixed", "KillMode=kindly"), ("StateDirectory=", "StateDir=")]
 )
 def test_systemd_finds_a_planted_mistake(tmp_path: Path, old: str, new: str) -> None:
     assert verified(tmp_path, changed(text("whosthat.service"), old, new))
@@ -244,19 +244,57 @@ def test_the_unit_exposes_little(tmp_path: Path) -> None:
     assert exposure(tmp_path, changed(source, "CapabilityBoundingSet=\n", "")) > 2.0
 
 
-def test_the_units_variables_are_settings_and_it_may_take_its_time(tmp_path: Path) -> None:
+def test_the_unit_may_take_its_time_and_its_data_are_where_the_guide_says() -> None:
     unit = unit_of(text("whosthat.service"))
-    shutil.copy(ROOT / "config.toml", tmp_path)
-    set_there = dict(each.split("=", 1) for each in unit["Environment"])
-    settings = load(environ=set_there, folder=tmp_path)
-    assert str(settings.data_dir) == f"/var/lib/{unit['StateDirectory'][0]}"
+    guide = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    assert f"WHOSTHAT_DATA_DIR=/var/lib/{unit['StateDirectory'][0]}" in guide
+    assert f"useradd --system --home-dir {unit['WorkingDirectory'][0]}" in guide
+    assert unit["User"] == ["whosthat"]
     assert int(unit["TimeoutStopSec"][0]) > STOPPING
     # The worker must outlive the signal, or what is in flight is lost.
     assert unit["KillMode"] == ["mixed"]
     assert unit["Restart"] == ["on-failure"]
-    for key in ("DynamicUser", "NoNewPrivileges", "PrivateTmp", "ProtectHome"):
+    for key in ("NoNewPrivileges", "PrivateTmp", "ProtectHome"):
         assert unit[key] == ["yes"], key
     assert unit["ProtectSystem"] == ["strict"]
+
+
+def commands(guide: str) -> list[str]:
+    """Every call of whosthat in the shell blocks of a guide."""
+    blocks = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)
+    return [
+        found
+        for block in blocks
+        for found in re.findall(r"(?:bin/whosthat|bot whosthat|bot) (\w[^\n]*)", block)
+    ]
+
+
+@pytest.mark.parametrize("guide", ["operating.md", "telegram.md"])
+def test_the_guides_name_settings_that_exist(guide: str) -> None:
+    known = set(keys())
+    sections = {key.split(".")[0] for key in known if "." in key}
+    written = (ROOT / "docs" / guide).read_text(encoding="utf-8")
+    named = set(re.findall(rf"`((?:{'|'.join(sections)})\.[a-z_]+)`", written))
+    assert named
+    assert named <= known
+    for file in re.findall(r"\]\((?!http)([^)#]+)", written):
+        assert (ROOT / "docs" / file).exists(), file
+
+
+def exists(command: str) -> bool:
+    """Whether there is such a command of whosthat."""
+    words = [word for word in command.split() if re.fullmatch(r"[a-z-]+", word)]
+    path = words[: 2 if words[0] in ("db", "train") else 1]
+    call = "from bot.cli import app; app(prog_name='whosthat')"
+    return ran(sys.executable, "-c", call, *path, "--help").returncode == 0
+
+
+def test_the_guide_names_commands_that_exist() -> None:
+    called = commands((ROOT / "docs" / "operating.md").read_text(encoding="utf-8"))
+    assert {"backup", "restore", "doctor", "db"} <= {each.split()[0] for each in called}
+    assert [each for each in called if not exists(each)] == []
+    assert not exists("backups FILE")
+    assert not exists("db downgrade")
 
 
 # -- proxies ---------------------------------------------------------------------------------------
