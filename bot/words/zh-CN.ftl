@@ -106,7 +106,7 @@ discord-mine-name = mycorrections
 discord-mine-about = 你对图片说过的话，只有你能看到
 discord-mine-title = 你说过的话，最新的在前。只有你能看到。
 discord-mine-none = 你还没有对任何图片说过什么。
-discord-mine-entry = { $number }. 你说：{ $name }；我当时说：{ $said } · { $when }
+discord-mine-entry = { $number }. 你说是{ $name }，我当时说的是{ $said } · { $when }
 discord-mine-picture = 那张图
 discord-mine-newest = 最新的
 discord-mine-older = 更早的
@@ -117,17 +117,17 @@ discord-about-model = 本频道最后一次回答来自模型 { $bundle }。
 discord-about-pictures = 图片只由本程序查看，保留 { $hours } 小时；有人说出图里是谁，才会保留得更久。来自 Discord 的内容一概不用于训练，这是它的开发者政策的要求：{ $policy }
 discord-hidden = Discord 没有让我看到那条消息。请右键点击它 → 应用 → “{ discord-whois-menu }”，或者重新发图并提及我，这样我就能看到了。
 discord-reply-gone = 你回复的那条消息已经不在了。
-discord-no-history = 我在这里无权读取以前的消息：需要管理本服务器的人允许我“读取消息历史记录”。
+discord-no-history = 我在这里无权读取以前的消息：需要管理本服务器的人允许我“阅读消息历史记录”。
 discord-setup-name = setup
 discord-setup-about = 设置我在本服务器里的表现，仅限管理服务器的人
 discord-setup-server = 这些设置只用于服务器；在私信里，每张图片我都会回答。
 discord-setup-not-yours = 只有可以管理本服务器的人才能改变我在这里的表现。
 discord-setup-refused = 不能这样选，所以一切照旧。
-discord-setup-title = **我在本服务器里的表现。**只有你能看到；你的选择立即生效。
+discord-setup-title = **我在本服务器里的表现**：只有你能看到，你的选择立即生效。
 discord-setup-watched = • 每张图片都回答的频道：{ $channels }（{ $origin }）
 discord-setup-roles = • 管理更正的身份组：{ $roles }
-discord-setup-language = • 回答帖子时用的语言：{ $language }（{ $origin }）。命令和按钮用使用者自己的语言。
-discord-setup-strangers = • 图里没有我认识的人时：{ $what }（{ $origin }）
+discord-setup-language = • 在频道里回答时用的语言：{ $language }（{ $origin }）。命令和按钮用使用者自己的语言。
+discord-setup-strangers = • 图里没有我认识的角色时：{ $what }（{ $origin }）
 discord-setup-limit = • 每人每分钟可以问的图片数：{ $count }（{ $origin }）
 discord-setup-every = 所有频道
 discord-setup-none = 没有频道
@@ -151,7 +151,7 @@ discord-setup-own-language = 未选择：英语
 discord-setup-operator-limit = 由运营者设定：每分钟 { $count } 张
 discord-setup-a-minute = 每分钟 { $count } 张
 discord-setup-no-content = ⚠ 没有提及我的消息，Discord 不让我看：需要机器人的运营者先打开消息内容权限（message-content intent）。
-discord-setup-no-permission = ⚠ 我无权在 { $channels } 里阅读或发言：请在那里给我“查看频道”“发送消息”和“读取消息历史记录”权限。
+discord-setup-no-permission = ⚠ 我无权在 { $channels } 里阅读或发言：请在那里给我“查看频道”“发送消息”和“阅读消息历史记录”权限。
 
 ## Telegram
 
@@ -164,7 +164,7 @@ telegram-about-setup = 我在这个群里怎么做，由管理员决定
 telegram-help = 我能说出图里是哪个漫威电影角色。
     • 发给我一张：照片、文件、贴纸、GIF、视频或相册都行。
     • 在群里，把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
-    • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁，随时可以反悔：/undo、/mycorrections。
+    • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁，随时可以改主意：/undo、/mycorrections。
     • 在任何地方输入 { $bot } 和名字，就能查找角色。
     我只认虚构角色，从不认真实的人。图片只保留很短的时间；有人说了是谁，才会留得更久。
 telegram-help-group = 我能说出图里是哪个漫威电影角色。
@@ -172,19 +172,19 @@ telegram-help-group = 我能说出图里是哪个漫威电影角色。
     • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁。每个人按的都算自己的一票。
     • 管理员可以让我回答每张图片：/setup{ $bot }
     我只认虚构角色，从不认真实的人。
-telegram-about = 我是 whosthat { $version }，认识 { $characters } 个漫威电影角色。我只认虚构角色，不做人脸识别。
+telegram-about = 我是 whosthat { $version }，认识 { $characters } 位漫威电影角色。我只认虚构角色，不做人脸识别。
 telegram-all-names = 全部名字
 telegram-back = ‹ 返回
 telegram-who = 是谁？请用名字回复这条消息。
 telegram-mine = 你说过的，最近的在前：
 telegram-mine-none = 你还没有对任何图片说过什么。
-telegram-mine-line = { $day }：你说：{ $name }；我说：{ $said }。
+telegram-mine-line = { $day }，你说是{ $name }，我说的是{ $said }。
 telegram-mine-nobody = 不在名单上的人
 telegram-mine-link = 图片
 telegram-mine-more = 更早
 telegram-mine-private = 这个我私下告诉你：{ $link }
-telegram-setup = 我在这里该怎么做？只有本群管理员可以选择，选了马上生效。
-telegram-setup-privacy = ⚠ Telegram 只让我看到发给我的内容。要看到每张图片，我得是这里的管理员，或者由机器人的主人关闭隐私模式（@BotFather，/setprivacy），再重新拉我进群。
+telegram-setup = 我在这里该怎么做？只有本群管理员可以选择，选好立即生效。
+telegram-setup-privacy = ⚠ Telegram 只让我看到发给我的内容。要看到每张图片，我得是这里的管理员，或者由机器人的运营者关闭隐私模式（@BotFather，/setprivacy），再重新拉我进群。
 telegram-setup-refused = 只有本群管理员可以决定我在这里怎么做。
 telegram-setup-elsewhere = 设置是给群和频道用的：在这里我本来就回答每张图片。
 telegram-setup-noted = 记下了。
@@ -195,8 +195,8 @@ telegram-setup-chatty = 不认识也说
 telegram-setup-own = 各用各的语言
 telegram-setup-minute = 每分钟 { $count } 张
 telegram-setup-any = 这里不限
-telegram-language-en = 英文
-telegram-language-zh = 中文
+telegram-language-en = 英语
+telegram-language-zh = 简体中文
 
 ## The page
 
@@ -222,7 +222,7 @@ web-bad-request = 我没看懂这个请求。
 
 ## The terminal
 
-run-worker = 模型：{ $bundle }（{ $backend }），{ $seconds } 秒后就绪
+run-worker = 模型：{ $bundle }（{ $backend }），用 { $seconds } 秒准备就绪
 run-preparing = 正在准备内置模型
 run-worker-elsewhere = 模型：{ $bundle }，位于 { $url }
 run-web = 网页：{ $url }
@@ -242,12 +242,12 @@ run-discord-failed = Discord：已关闭，{ $why }
 run-telegram-off = Telegram：已关闭，请在 .env 中设置 TELEGRAM_TOKEN
 run-telegram-connecting = Telegram：正在连接
 run-telegram-on = Telegram：已上线，名为 { $bot }
-run-telegram-privacy = Telegram：隐私模式已开启，所以在群里只看得到 /whois、回复和其他发给机器人的内容，除非它是管理员（@BotFather，/setprivacy）
+run-telegram-privacy = Telegram：隐私模式已开启，所以在群组里只看得到 /whois、回复和其他发给机器人的内容，除非它是管理员（@BotFather，/setprivacy）
 run-telegram-webhook = Telegram：更新发到 { $url }
 run-telegram-conflict = Telegram：另一个程序正用同一个 token 接收更新；请停掉那个，这个会继续尝试
 run-telegram-refused = Telegram：已关闭，token 被拒绝；请向 @BotFather 重新要一个（/token），并在 .env 中设置 TELEGRAM_TOKEN
 run-telegram-failed = Telegram：已关闭，{ $why }
-run-ready = { $seconds } 秒后就绪。按 Ctrl-C 停止。
+run-ready = 就绪，用时 { $seconds } 秒。按 Ctrl-C 停止。
 run-stopping = 正在停止：先把正在回答的答完。
 run-stopped = 已停止。
 
@@ -272,7 +272,7 @@ doctor-and = 、
 doctor-settings-ok = 设置：已读取 { $file }。
 doctor-settings-none = 设置：这里没有 config.toml，全部采用默认值。
 doctor-settings-bad = 设置：{ $why }
-doctor-folder-ok = 文件夹：{ $folder } 可以写入，其中的秘密只有运维者能读。
+doctor-folder-ok = 文件夹：{ $folder } 可以写入，其中的秘密只有运营者能读。
 doctor-folder-new = 文件夹：{ $folder } 会在第一次启动时建立。
 doctor-folder-bad = 文件夹：{ $folder } 无法写入（{ $why }）：请让运行机器人的用户拥有它，或修改 data_dir。
 doctor-folder-open = 文件夹：本机其他用户可以读取 { $file }：请对它执行 chmod 600。
@@ -310,7 +310,7 @@ doctor-discord-channel-gone = Discord：频道 { $channel } 已经不在：请�
 doctor-discord-channels-more = Discord：还有 { $count } 个频道有同样的问题；频道设置 → 权限里可以看到。
 doctor-permission-view = 查看频道
 doctor-permission-send = 发送消息
-doctor-permission-history = 读取消息历史
+doctor-permission-history = 阅读消息历史记录
 doctor-telegram-none = Telegram：已关闭，没有设置 TELEGRAM_TOKEN。
 doctor-telegram-ok = Telegram：token 属于 { $bot }。
 doctor-telegram-refused = Telegram：token 被拒绝：请向 BotFather 另要一个（/token），并在 .env 中设置 TELEGRAM_TOKEN。
@@ -318,7 +318,7 @@ doctor-telegram-away = Telegram：连不上（{ $why }）：请检查网络和 t
 doctor-telegram-privacy-off = Telegram：隐私模式已关闭，群组可以让每张图片都得到回答。
 doctor-telegram-privacy-on = Telegram：隐私模式已打开，群组里只有提及、回复和命令会到达机器人；可以在 BotFather 更改（/setprivacy）。
 doctor-telegram-privacy-bad = Telegram：有 { $count } 个群组希望每张图片都得到回答，但隐私模式是打开的：请关闭它（BotFather → /setprivacy → Disable），再把机器人移出群组并重新加入。
-doctor-telegram-polling = Telegram：采用轮询，没有 webhook 挡路。
+doctor-telegram-polling = Telegram：采用轮询，没有 webhook 妨碍。
 doctor-telegram-webhook-ok = Telegram：{ $host } 上的 webhook 已设置，工作正常。
 doctor-telegram-webhook-left = Telegram：{ $host } 上设置了 webhook，但 telegram.mode 是 "polling"：请停掉设置它的程序，或把 telegram.mode 设为 "webhook"。
 doctor-telegram-webhook-none = Telegram：telegram.mode 是 "webhook"，但没有设置 webhook：启动机器人就会设置，或把 telegram.mode 设为 "polling"。
