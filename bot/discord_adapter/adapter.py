@@ -13,7 +13,7 @@ import discord
 import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
-from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception, wait_exponential_jitter
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception, wait_exponential, wait_random
 
 from bot.desk.communities import ALL
 from bot.desk.desk import Desk
@@ -79,7 +79,7 @@ class DiscordAdapter:
         try:
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception(_passes),
-                wait=wait_exponential_jitter(initial=1, max=60),
+                wait=wait_exponential(max=60) + wait_random(0, 1),
                 before_sleep=before_sleep_log(log, logging.WARNING),
             ):
                 with attempt:

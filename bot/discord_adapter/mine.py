@@ -42,7 +42,7 @@ def _entry(number: int, mine: Mine, w: Words) -> str:
         "discord-mine-entry",
         number=str(number),
         name=_named(mine.name, w),
-        said=_named(mine.said, w),
+        second=_named(mine.said, w),
         when=f"<t:{int(mine.at.timestamp())}:d>",
     )
     return f"{entry} · [{w('discord-mine-picture')}]({link(mine.where)})" if mine.where else entry

@@ -76,13 +76,19 @@ class Older:
 
     async def by_reply(self, client: discord.Client, message: discord.Message) -> bool:
         """Ask about the pictures of the message that this one replies to; False if it has none."""
-        target = await self._replied_to(client, message)
-        if target is None:
+        reference, target = message.reference, None
+        if reference is None or reference.type is not discord.MessageReferenceType.reply:
             return False
         who = person(message.author)
-        if isinstance(target, discord.DeletedReferencedMessage):
+        try:
+            target = await self._replied_to(client, message.channel, reference)
+        except discord.NotFound:
             await self._say(message, who, "discord-reply-gone")
             return True
+        except discord.HTTPException as error:
+            log.info("a message that somebody replied to cannot be read: %s", error)
+        if target is None:
+            return False
         found = attachments_of(target)
         if found:
             await self._ask(client, target, found, who, PointingVoice(client, message, who))
@@ -91,21 +97,17 @@ class Older:
         return bool(found) or _hidden(client, target)
 
     async def _replied_to(
-        self, client: discord.Client, message: discord.Message
-    ) -> discord.Message | discord.DeletedReferencedMessage | None:
+        self,
+        client: discord.Client,
+        channel: discord.abc.Messageable,
+        reference: discord.MessageReference,
+    ) -> discord.Message | None:
         """Discord sends it along; where it did not, or emptied it, a look may show more."""
-        reference = message.reference
-        if reference is None or reference.type is not discord.MessageReferenceType.reply:
-            return None
         target = reference.resolved
-        if isinstance(target, discord.DeletedReferencedMessage) or reference.message_id is None:
-            return target
-        if target is None or (_hidden(client, target) and not attachments_of(target)):
-            try:
-                return await message.channel.fetch_message(reference.message_id)
-            except discord.HTTPException as error:  # deleted meanwhile, or not for our eyes
-                log.info("a message that somebody replied to cannot be read: %s", error)
-        return target
+        known = target if isinstance(target, discord.Message) else None
+        if reference.message_id is None or (known and not _hidden(client, known)):
+            return known
+        return await channel.fetch_message(reference.message_id)
 
     async def _ask(
         self,

@@ -21,7 +21,6 @@ CHANNELS = [
     discord.ChannelType.news,
     discord.ChannelType.voice,
     discord.ChannelType.forum,
-    discord.ChannelType.media,
     discord.ChannelType.public_thread,
     discord.ChannelType.private_thread,
 ]

@@ -9,7 +9,7 @@ import aiohttp
 import discord
 from discord import app_commands
 from discord.http import Route
-from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_exponential, wait_random
 
 from bot.discord_adapter.lately import Lately
 from bot.words import FALLBACK, nearest, words
@@ -79,7 +79,7 @@ class Commands(app_commands.CommandTree[discord.Client]):
         try:
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception_type((discord.DiscordServerError, OSError, aiohttp.ClientError)),
-                wait=wait_exponential_jitter(initial=2, max=600),
+                wait=wait_exponential(multiplier=2, max=600) + wait_random(0, 1),
                 before_sleep=before_sleep_log(log, logging.WARNING),
             ):
                 with attempt:

@@ -13,7 +13,8 @@
 
 simcord holds the world behind it (guilds, messages, interactions, permissions); ours are the sockets and the
 people. Modules: `server` the stand-in, `rest`, `gateway` and `cdn` its three faces, `traffic` log, limits and
-failures, `people` and `interactions` what persons do, `snapshots` what tests see, `world` the state.
+failures, `people`, `interactions` and `selecting` what persons do, `snapshots` what tests see, `world` the
+state.
 """
 
 from .cdn import Behaviour, Cut, Fail, Hang, Overlong, Redirect, Slow, Upload

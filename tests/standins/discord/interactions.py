@@ -15,6 +15,7 @@ from simcord.components import walk_components
 from simcord.enums import AppCommandType, InteractionType, OptionType
 
 from .cdn import Upload
+from .selecting import STRING_SELECT, selected
 from .snapshots import BUTTON, SELECTS, MessageSnapshot, Modal, Response, snapshot
 from .waiting import Changes, StandinTimeout
 from .world import World
@@ -90,11 +91,17 @@ class Desk:
         component = _one(buttons, wanted, "button", "custom_id", "label", "emoji")
         return self._component(user, message, component, {})
 
+    def forge(self, user: User, message: Message, custom_id: str) -> Interaction:
+        return self._component(user, message, {"custom_id": custom_id, "type": BUTTON}, {})
+
     def select(self, user: User, message: Message, custom_id: str, values: list[str]) -> Interaction:
         menus = [c for c in walk_components(message.components) if c.get("type") in SELECTS]
         component = _one(menus, custom_id, "select", "custom_id", "placeholder")
         low, high = component.get("min_values", 1), component.get("max_values", 1)
         assert low <= len(values) <= high, f"this select takes {low} to {high} values"
+        if component["type"] != STRING_SELECT:
+            resolved = selected(self._world, user.id, message.channel_id, component, values)
+            return self._component(user, message, component, {"values": values, "resolved": resolved})
         offered = [o["value"] for o in component.get("options") or ()]
         assert set(values) <= set(offered), f"{values} is not offered, only {offered}"
         return self._component(user, message, component, {"values": values})

@@ -8,6 +8,7 @@ from simcord.backend.models import Interaction
 
 USER_ONLY_OWN = ("verified", "mfa_enabled", "locale")  # Discord tells these only to the account itself
 BUTTON = 2
+REPLY = 0
 
 
 def complete(value: Any) -> Any:
@@ -25,8 +26,13 @@ def complete(value: Any) -> Any:
             out.pop(key, None)
     if "author" in out and out.get("nonce", "") is None:
         del out["nonce"]
+    reference = out.get("message_reference")
+    if "author" in out and reference and reference.get("type", 0) == REPLY:
+        out.setdefault("referenced_message", None)  # it was deleted
     if out.get("type") == BUTTON and isinstance(out.get("emoji"), dict) and out["emoji"].get("id") is None:
         out["emoji"].pop("id", None)
+    for each in out.get("default_values") or ():
+        each["id"] = str(each["id"])
     if "recipients" in out:
         out.setdefault("flags", 0)
     return out

@@ -61,9 +61,16 @@ class Guild:
         made = self._standin.world.create_thread(parent.id, name, owner)
         return Channel(made.id, name, self.id, self._standin)
 
-    def member(self, name: str, bot: bool = False, locale: str = "en-US") -> User:
+    def role(self, name: str, *permissions: str) -> int:
+        """A role with these permissions (discord.py's names); its id."""
+        granted = discord.Permissions(**dict.fromkeys(permissions, True)).value
+        return self._standin.world.create_role(self.id, name, permissions=granted).id
+
+    def member(self, name: str, bot: bool = False, locale: str = "en-US", roles: Sequence[int] = ()) -> User:
         user = self._standin.user(name, bot=bot, locale=locale)
         self.join(user)
+        for role in roles:
+            self._standin.world.add_member_role(self.id, user.id, role)
         return user
 
     def join(self, user: User) -> None:
@@ -148,12 +155,20 @@ class User:
         reference = {"type": 1, "message_id": str(stored.id), "channel_id": str(stored.channel_id)}
         return self._standin.world.create_message(channel.id, self.id, "", reference=reference).id
 
-    async def react(self, message: MessageLike, emoji: str) -> None:
-        stored = self._standin.resolve(message)
-        self._standin.world.add_reaction(stored.channel_id, stored.id, emoji, self.id)
+    async def react(self, message: MessageLike, emoji: str, *, again: bool = False) -> None:
+        """Add a reaction; ``again`` sends the event of one that is there already once more."""
+        stored, world = self._standin.resolve(message), self._standin.world
+        if again:
+            world._emit_reaction("MESSAGE_REACTION_ADD", stored, emoji, self.id)
+        else:
+            world.add_reaction(stored.channel_id, stored.id, emoji, self.id)
 
     async def click(self, message: MessageLike, custom_id_or_label: str) -> Interaction:
         return self._standin.desk.click(self, self._standin.resolve(message), custom_id_or_label)
+
+    async def forge(self, message: MessageLike, custom_id: str) -> Interaction:
+        """Click, by another client, on a button that the message does not have."""
+        return self._standin.desk.forge(self, self._standin.resolve(message), custom_id)
 
     async def select(self, message: MessageLike, custom_id: str, values: Sequence[str] | str) -> Interaction:
         chosen = [values] if isinstance(values, str) else list(values)
