@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from tests.standins.discord import DiscordStandin
+from tests.standins.telegram import TelegramStandin
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -122,6 +123,11 @@ def discord_settings(standin: DiscordStandin, **more: str) -> dict[str, str]:
         "WHOSTHAT_DISCORD__AUTO_CHANNELS": "all",
         **more,
     }
+
+
+def telegram_settings(standin: TelegramStandin, **more: str) -> dict[str, str]:
+    """The variables that lead a bot to a stand-in instead of Telegram."""
+    return {"TELEGRAM_TOKEN": standin.token, "WHOSTHAT_TELEGRAM__API_BASE": standin.api_base, **more}
 
 
 async def start_bot(folder: Path, bundle: Path, **settings: str) -> Bot:
