@@ -11,7 +11,7 @@ answer-nobody = 这位我不认识。
 answer-nobody-close = 这位我不认识。最接近的是{ $name }（{ $percent }）。
 answer-already = 这张图我已经回答过了：{ $link }
 answer-already-here = 这张图我已经回答过了，就在上面。
-answer-picture = 第 { $number } 张：
+answer-picture = 第 { $number } 张 ·
 answer-more-pictures = 还有 { $count } 张图没看，一条消息我最多看 { $limit } 张。
 answer-no-picture = 这条消息里没有图片。
 percent = { NUMBER($part, style: "percent", maximumFractionDigits: 0) }
@@ -161,13 +161,13 @@ telegram-about-mycorrections = 你到现在为止说过的
 telegram-about-help = 我能做什么，怎么问我
 telegram-about-about = 我是什么，认识谁
 telegram-about-setup = 我在这个群里怎么做，由管理员决定
-telegram-help = 我能说出图里是哪个漫威电影角色。
+telegram-help = 我会说出图里是哪一位漫威电影角色。
     • 发给我一张：照片、文件、贴纸、GIF、视频或相册都行。
     • 在群里，把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
     • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁，随时可以改主意：/undo、/mycorrections。
     • 在任何地方输入 { $bot } 和名字，就能查找角色。
     我只认虚构角色，从不认真实的人。图片只保留很短的时间；有人说了是谁，才会留得更久。
-telegram-help-group = 我能说出图里是哪个漫威电影角色。
+telegram-help-group = 我会说出图里是哪一位漫威电影角色。
     • 把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
     • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁。每个人按的都算自己的一票。
     • 管理员可以让我回答每张图片：/setup{ $bot }
