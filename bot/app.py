@@ -21,6 +21,7 @@ from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.web.app import WebAdapter
 from bot.words import words
 from corrections.ledger import Ledger
+from corrections.lock import DataDirLock
 from corrections.people import load_secret
 from model.client import WorkerClient
 from model.supervisor import WorkerSupervisor
@@ -87,6 +88,7 @@ async def serve(settings: Settings, say: Callable[[str], None], progress: Progre
     started = time.monotonic()
     with contextlib.suppress(Stopped):
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(DataDirLock(settings.data_dir))
             ledger = await Ledger.open(
                 settings.database_url,
                 data_dir=settings.data_dir,

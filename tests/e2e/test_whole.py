@@ -192,3 +192,12 @@ async def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path, slow_bundle
     family = bot.family()
     assert await bot.stop() == 0
     await until(lambda: not any(each.is_running() and each.status() != "zombie" for each in family))
+
+
+async def test_two_programs_never_share_a_folder(tmp_path: Path, bundle: Path) -> None:
+    async with running_bot(tmp_path, bundle):
+        second = await start_bot(tmp_path, bundle)
+        assert await second.ended() == 1
+        said = [line for line in second.lines if line.startswith("whosthat: ")]
+        assert len(said) == 1
+        assert "in use by another whosthat" in said[0]
