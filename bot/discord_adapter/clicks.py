@@ -49,7 +49,7 @@ class Clicks:
         button = ButtonId.parse(str(data.get("custom_id", "")))
         who, place = asker(interaction), place_of(interaction)
         w = words(who.language)
-        if button is None or not _was_offered(interaction, str(button)):
+        if button is None or not _was_offered(interaction, button):
             await whisper(interaction, w("error-old-button"))
             return
         match button.action:
@@ -66,11 +66,13 @@ class Clicks:
                 await whisper(interaction, *shown, edit=True)
             case "unsay":
                 await self._unsay(interaction, button, who, place, w)
-            case _:
+            case "right" | "is" | "new" | "undo":
                 outcome = await self._note(button, who, place)
                 await _tell(interaction, outcome, button.prediction_id, w)
                 if not isinstance(outcome, Refused):
                     self.refresh(interaction.client, outcome.prediction_id)
+            case _:  # another platform's
+                await whisper(interaction, w("error-old-button"))
 
     async def _note(self, button: ButtonId, who: Person, place: Address) -> Thanks | TakenBack | Refused:
         match button.action:
@@ -147,11 +149,12 @@ class Clicks:
             del self._refreshing[reply]
 
 
-def _was_offered(interaction: Interaction, custom_id: str) -> bool:
+def _was_offered(interaction: Interaction, button: ButtonId) -> bool:
     """Whether the message that was clicked on has that control: another client may make ids up."""
-    if interaction.type is not discord.InteractionType.component or interaction.message is None:
-        return interaction.type is discord.InteractionType.modal_submit
-    return custom_id in {each.custom_id for each in _controls(interaction.message)}
+    if interaction.type is discord.InteractionType.modal_submit:
+        return button.action == "name"
+    message = interaction.message
+    return message is not None and str(button) in {each.custom_id for each in _controls(message)}
 
 
 def _controls(message: discord.Message) -> Iterator[discord.Button | discord.SelectMenu]:

@@ -83,7 +83,7 @@ def controls(settings: CommunitySettings, operator: Operator, guild: discord.Gui
     """Selects and buttons, told by their ids; what holds is preselected or in colour."""
     view = empty_view()
     watched = settings.watched
-    chosen = [each for each in watched or () if each != ALL and guild.get_channel_or_thread(int(each))]
+    chosen = [each for each in watched or () if _channel(guild, each)]
     view.add_item(
         ui.ChannelSelect(
             custom_id=_id("channels"),
@@ -151,7 +151,12 @@ def _watched(settings: CommunitySettings, operator: Operator, guild: discord.Gui
         return list(settings.watched)
     if ALL in operator.watched:
         return [ALL]
-    return [each for each in operator.watched if guild.get_channel_or_thread(int(each))]
+    return [each for each in operator.watched if _channel(guild, each)]
+
+
+def _channel(guild: discord.Guild, channel_id: str) -> discord.abc.GuildChannel | discord.Thread | None:
+    """That channel, if it is one that there is."""
+    return guild.get_channel_or_thread(int(channel_id)) if channel_id.isdecimal() else None
 
 
 def _channels(watched: list[str], w: Words) -> str:
@@ -169,7 +174,7 @@ def _warnings(watched: list[str], operator: Operator, guild: discord.Guild, w: W
     if not watched:
         return []
     warnings = [] if operator.message_content else [w("discord-setup-no-content")]
-    channels = [guild.get_channel_or_thread(int(each)) for each in watched if each != ALL]
+    channels = [_channel(guild, each) for each in watched]
     closed = [each.mention for each in channels if each and not _may_answer(each, guild)]
     if closed:
         warnings.append(w("discord-setup-no-permission", channels=" ".join(closed[:MOST])))

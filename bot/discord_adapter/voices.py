@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from functools import partial
 from secrets import token_hex
 
 import discord
@@ -17,6 +18,9 @@ from bot.words import words
 from corrections.types import Address
 
 log = logging.getLogger(__name__)
+
+NO_HISTORY = 160002
+"""Without permission to read older messages Discord refuses a reply, but not the message itself."""
 
 
 def link(address: Address) -> str:
@@ -104,13 +108,14 @@ async def send_below(
 
     None where that cannot be: the channel is gone, the thread is locked, a permission is missing.
     """
+    say = partial(message.channel.send, text, view=view or discord.utils.MISSING, nonce=nonce or token_hex(8))
     try:
-        return await message.channel.send(
-            text,
-            view=view or discord.utils.MISSING,
-            reference=message.to_reference(fail_if_not_exists=False),
-            nonce=nonce or token_hex(8),
-        )
+        try:
+            return await say(reference=message.to_reference(fail_if_not_exists=False))
+        except discord.Forbidden as error:
+            if error.code != NO_HISTORY:
+                raise
+            return await say()
     except discord.HTTPException as error:
         if error.status >= 500:
             raise

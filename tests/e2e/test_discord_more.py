@@ -57,6 +57,18 @@ async def test_a_magnifying_glass_asks_about_an_older_picture(tmp_path: Path, bu
         sent = await s.ann.post(private, files=[("a.png", drawing("green"))], announce=False)
         await s.ann.react(sent, "🔎")
         assert "**Hulk**" in (await s.discord.wait_reply(to=sent)).content
+        closed = s.guild.text_channel("closed")
+        files = [("a.png", drawing("blue"))]
+        earlier = await s.ann.post(closed, files=files, announce=False)
+        closed.deny_bot("read_message_history")
+        for who in (bob, cleo):
+            await who.react(earlier, "🔎")
+        asked = await s.ann.post(closed, mention_bot=True, files=files)
+        said = [each.content for each in await s.discord.wait_messages(closed, 2)]
+        assert sum("I may not read older messages" in each for each in said) == 1
+        assert sum("**Captain America**" in each for each in said) == 1  # said, though not as a reply
+        assert asked in s.discord.world.messages[closed.id]
+
         await s.ann.delete(posted)  # the answer goes with the picture, whoever asked
         await s.discord.wait_deleted(reply)
 

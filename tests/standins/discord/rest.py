@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import BodyPartReader, web
+from simcord.backend.access import channel_accessible
 from simcord.backend.errors import BackendError, SetupError
 from simcord.http import router
 from simcord.http import routes as _routes  # noqa: F401  importing registers every route
@@ -167,6 +168,9 @@ class Rest:
             return self._simcord(again, None, [])
         reference = body.get("message_reference")
         if isinstance(reference, dict) and reference.get("type", 0) == 0:
+            if not channel_accessible(self._world, channel_id, self._world.bot_user.id, history=True):
+                text = "Cannot reply without permission to read message history"
+                raise BackendError(403, 160002, text)
             known = self._world.messages.get(channel_id, {})
             if int(reference.get("message_id", 0)) not in known:
                 if reference.get("fail_if_not_exists", True):
