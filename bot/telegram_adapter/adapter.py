@@ -79,6 +79,11 @@ class TelegramAdapter:
         await self._bot.shutdown()
         await self._bot.request.shutdown()  # the bot leaves it open when its token was refused
 
+    @property
+    def busy(self) -> int:
+        """How many things are under way."""
+        return self._background.busy
+
     def stop_asking(self) -> None:
         """Take no new updates, which wait at Telegram; what is being answered goes on."""
         self._stopping.set()

@@ -18,6 +18,11 @@ class Background:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def busy(self) -> int:
+        """How many tasks have not ended."""
+        return len(self._tasks)
+
     async def below(self, most: int) -> None:
         """Wait until less than so many are under way."""
         while len(self._tasks) >= most:

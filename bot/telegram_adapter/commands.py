@@ -13,7 +13,6 @@ from telegram import (
     BotCommandScopeDefault,
     Message,
 )
-from telegram.constants import MessageEntityType
 from telegram.error import TelegramError
 
 from bot.desk.desk import A_PAGE, Desk
@@ -48,9 +47,6 @@ _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{4,32}))?\s*(.*)",
 
 def command_in(message: Message, username: str) -> tuple[str, str] | None:
     """The command that a text or caption begins with, and what follows; None if it is none for this bot."""
-    entities = message.entities or message.caption_entities
-    if not any(each.type == MessageEntityType.BOT_COMMAND and each.offset == 0 for each in entities):
-        return None
     found = _COMMAND.fullmatch(message.text or message.caption or "")
     if found is None or (found[2] and found[2].casefold() != username.casefold()):
         return None
