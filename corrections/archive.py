@@ -10,6 +10,7 @@ manifest.json        what there is, with SHA-256: nothing without it is put back
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -62,6 +63,34 @@ class Manifest:
         except (ValueError, TypeError, KeyError) as error:
             raise BackupError("this is not a backup of whosthat: its manifest cannot be read") from error
         return made
+
+
+class Packer:
+    """Packs what is written to it; from `plain` on it leaves it as it is, for pictures are packed already.
+
+    Two gzip members one after the other, which every reader takes for one (RFC 1952, section 2.2).
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._member = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6)
+
+    def plain(self) -> None:
+        """Spare the work from here on."""
+        self._member.close()
+        self._member = gzip.GzipFile(fileobj=self._file, mode="wb", compresslevel=0)
+
+    def write(self, content: bytes) -> int:
+        """Take some bytes."""
+        return self._member.write(content)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Nothing: tarfile's types ask for it, its writing does not."""
+        raise io.UnsupportedOperation("only written to")
+
+    def close(self) -> None:
+        """Write what is left; the file itself stays open."""
+        self._member.close()
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from corrections.archive import DATABASE, MANIFEST, Manifest, add, add_file
+from corrections.archive import DATABASE, MANIFEST, Manifest, Packer, add, add_file
 from corrections.blobs import BlobStore
 from corrections.engine import file_of
 from corrections.errors import BackupError, NotALedger
@@ -82,8 +82,11 @@ def back_up(url: str, data_dir: Path, to: Path, progress: Progress = lambda part
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # the key is in it
         with os.fdopen(descriptor, "wb") as file:
             copy_database(database, copied)
-            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
-                done = _fill(tar, copied, key, BlobStore(data_dir), progress)
+            with (
+                contextlib.closing(Packer(file)) as packer,
+                tarfile.open(fileobj=packer, mode="w|") as tar,
+            ):
+                done = _fill(tar, packer, copied, key, BlobStore(data_dir), progress)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(to)
@@ -134,10 +137,13 @@ def check(connection: sqlite3.Connection, place: Path) -> None:
         raise NotALedger(f"{place} is damaged: put a backup back with whosthat restore")
 
 
-def _fill(tar: tarfile.TarFile, copied: Path, key: bytes, store: BlobStore, progress: Progress) -> BackedUp:
+def _fill(
+    tar: tarfile.TarFile, packer: Packer, copied: Path, key: bytes, store: BlobStore, progress: Progress
+) -> BackedUp:
     with contextlib.closing(sqlite3.connect(copied)) as database:
         revision, counts, blobs = _look(database)
     files = {DATABASE: add_file(tar, DATABASE, copied), KEY_FILE: add(tar, KEY_FILE, key)}
+    packer.plain()
     gone = damaged = 0
     for number, (sha256, suffix) in enumerate(blobs):
         progress(number / len(blobs))

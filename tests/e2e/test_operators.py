@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 
 from corrections.ledger import Ledger
+from corrections.people import Pseudonyms, load_secret
 from corrections.schema import upgrade
 from corrections.types import CommunitySettings
 from tests.corrections.support import moment
@@ -320,17 +321,17 @@ async def test_a_backup_under_continuous_voting_and_back(tmp_path: Path, bundle:
             for number in range(3):
                 await until(partial(_far_enough, voting, thanked, 20 * (number + 1)), SECONDS)
                 assert not voting.done(), voting
-                before = len(thanked)
+                before = list(thanked)
                 said = await whosthat(home, "backup", f"../{number}.tar.gz")
                 assert said.code == 0 and said.out.startswith(f"Saved in ../{number}.tar.gz: 8 pictures"), (
                     said
                 )
-                assert len(thanked) > before, "people were thanked while it was made"
+                assert len(thanked) > len(before), "people were thanked while it was made"
                 place = tmp_path / f"new-{number}"
                 said = await whosthat(place, "restore", f"../{number}.tar.gz")
                 assert said.code == 0, said
-                assert _kept(place / "data") >= before
-                checked += before
+                assert set(before) <= _kept(place / "data", fans), "a vote that was thanked for is missing"
+                checked += len(before)
             enough.set()
             await voting
         said = await whosthat(home, "backup", str(tmp_path / "last.tar.gz"))
@@ -368,9 +369,16 @@ async def _vote(
             thanked.append((fan.id, str(reply.id)))
 
 
-def _kept(data: Path) -> int:
+def _kept(data: Path, fans: list[User]) -> set[tuple[int, str]]:
+    """Who voted on the answer in which message."""
+    names = Pseudonyms(load_secret(data, make=False))
+    known = {names.person(("discord", str(fan.id))): fan.id for fan in fans}
     with closing(sqlite3.connect(data / "whosthat.db")) as database:
-        return int(database.execute("SELECT count(*) FROM votes").fetchone()[0])
+        rows = database.execute(
+            "SELECT person_key, message FROM votes JOIN people ON people.id = votes.person_id "
+            "JOIN replies ON replies.prediction_id = votes.prediction_id"
+        )
+        return {(known[person], message) for person, message in rows}
 
 
 async def test_the_cap_on_the_disk_holds_in_a_running_bot(tmp_path: Path, bundle: Path) -> None:
