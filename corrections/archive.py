@@ -84,10 +84,6 @@ class Packer:
         """Take some bytes."""
         return self._member.write(content)
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Nothing: tarfile's types ask for it, its writing does not."""
-        raise io.UnsupportedOperation("only written to")
-
     def close(self) -> None:
         """Write what is left; the file itself stays open."""
         self._member.close()

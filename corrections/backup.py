@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, cast
 
 from corrections.archive import DATABASE, MANIFEST, Manifest, Packer, add, add_file
 from corrections.blobs import BlobStore
@@ -84,7 +85,7 @@ def back_up(url: str, data_dir: Path, to: Path, progress: Progress = lambda part
             copy_database(database, copied)
             with (
                 contextlib.closing(Packer(file)) as packer,
-                tarfile.open(fileobj=packer, mode="w|") as tar,
+                tarfile.open(fileobj=cast(IO[bytes], packer), mode="w|") as tar,
             ):
                 done = _fill(tar, packer, copied, key, BlobStore(data_dir), progress)
             file.flush()

@@ -334,6 +334,11 @@ async def test_a_backup_under_continuous_voting_and_back(tmp_path: Path, bundle:
                 checked += len(before)
             enough.set()
             await voting
+            for arguments in (("restore", "--force", "../0.tar.gz"), ("run",)):
+                said = await whosthat(
+                    home, *arguments, WHOSTHAT_WEB__PORT="0", WHOSTHAT_MODEL__USE=str(bundle)
+                )
+                assert said.code == 1 and "is in use by another whosthat" in said.err, said
         said = await whosthat(home, "backup", str(tmp_path / "last.tar.gz"))
         assert (
             f"{len(thanked)} corrections" in said.out
