@@ -15,8 +15,14 @@ from weakref import WeakValueDictionary
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
-from tenacity import wait_exponential_jitter as backoff
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_before_delay,
+    wait_exponential,
+    wait_random,
+)
 
 from bot.settings import Telegram
 
@@ -28,6 +34,7 @@ QUESTION_SECONDS = 15.0
 Bot = ExtBot[Any]
 Call = Callable[[], Coroutine[Any, Any, Any]]
 
+_LONGER_EACH_TIME = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
 _NO_TROUBLE = re.compile(
     r"message is not modified|message to (?:edit|delete|be replied) not found"
     r"|message can't be (?:edited|deleted)|message_id_invalid|query is too old|query_id_invalid",
@@ -56,7 +63,7 @@ def pause(state: RetryCallState) -> float:
     if isinstance(error, RetryAfter):
         wanted = error.retry_after
         return 0.1 + (wanted.total_seconds() if isinstance(wanted, timedelta) else wanted)
-    return backoff(initial=0.5, max=30)(state)
+    return _LONGER_EACH_TIME(state)
 
 
 class Patience(AIORateLimiter):

@@ -72,8 +72,11 @@ class Webhook:
         if self._closing:
             return web.Response(status=503)
         try:
-            update = Update.de_json(await request.json(), self._bot)
+            told = await request.json()
+            update = Update.de_json(told, self._bot) if isinstance(told, dict) else None
         except (ValueError, TypeError, KeyError, AttributeError):
+            return web.Response(status=400)
+        if update is None or not isinstance(update.update_id, int):
             return web.Response(status=400)
         await self._updates.take([update])
         return web.Response()
