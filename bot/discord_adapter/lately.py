@@ -16,11 +16,11 @@ class Lately:
         self._seconds = seconds
         self._seen: OrderedDict[Hashable, float] = OrderedDict()
 
-    def first(self, key: Hashable) -> bool:
-        """Whether ``key`` has not come within the last seconds; from now on it has."""
+    def first(self, key: Hashable, seconds: float | None = None) -> bool:
+        """Whether ``key`` has not come within the last seconds (or those given); from now on it has."""
         now = time.monotonic()
         before = self._seen.get(key)
-        if before is not None and now - before < self._seconds:
+        if before is not None and now - before < (self._seconds if seconds is None else seconds):
             return False
         self._seen[key] = now
         self._seen.move_to_end(key)

@@ -9,7 +9,7 @@ from secrets import token_hex
 
 import discord
 
-from bot.desk.types import Already, Person, Reply
+from bot.desk.types import Already, Person, Refused, Reply
 from bot.discord_adapter import rendering
 from bot.discord_adapter.asking import address_of
 from bot.discord_adapter.lately import Lately
@@ -19,6 +19,9 @@ from corrections.types import Address
 
 log = logging.getLogger(__name__)
 
+CROWDED = frozenset({"error-person-limit", "error-community-limit", "error-busy"})
+"""Refusals that are about no picture in particular."""
+REFUSED_SECONDS = 60.0
 NO_HISTORY = 160002
 """Without permission to read older messages Discord refuses a reply, but not the message itself."""
 
@@ -88,17 +91,19 @@ class PointingVoice(MessageVoice):
         """Reply below the message, or point to the reply that is there."""
         w = words(reply.language)
         if isinstance(reply, Already):
-            if self._is_news("already", self._message.id):
+            if self._lately is None or self._lately.first(("already", self._message.id)):
                 await self._send(already(reply, link(reply.reply), w), None)
             return None
-        if not reply.identified and not self._is_news("refused", self._asker.id):
+        if not reply.identified and not self._is_new_refusal(reply):
             return None
         # The same message may be asked about again, so its id would hide the second answer behind the first.
         view = rendering.buttons(reply.identified, w)
         return await self._send(rendering.content(reply, w), view)
 
-    def _is_news(self, *key: str | int) -> bool:
-        return self._lately is None or self._lately.first(key)
+    def _is_new_refusal(self, reply: Reply) -> bool:
+        keys = tuple(each.key for each in reply.outcomes if isinstance(each, Refused))
+        about = self._asker.id if CROWDED.intersection(keys) else self._message.id
+        return self._lately is None or self._lately.first(("refused", about, keys), REFUSED_SECONDS)
 
 
 async def send_below(
