@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections import pinyin
 from corrections.errors import BadLabel, TooManyProposals, UnknownLabel
-from corrections.labels import clean_label, language_of, slug_of, with_suffix
+from corrections.labels import LONGEST_SLUG, clean_label, language_of, slug_of, with_suffix
 from corrections.tables import CharacterRow, CommunityRow
 from corrections.types import Character, Community
 from corrections.vocabulary import KNOWN, PROPOSED, Vocabulary
@@ -144,6 +144,40 @@ async def ids_of(session: AsyncSession, slugs: frozenset[str]) -> dict[str, int]
         if slug not in ids:
             raise UnknownLabel(slug)
     return ids
+
+
+async def adopt(
+    session: AsyncSession, vocabulary: Vocabulary, slugs: Iterable[str], at: datetime
+) -> dict[str, str]:
+    """See `corrections.ledger.Ledger.adopt`."""
+    adopted: dict[str, str] = {}
+    revision = await next_revision(session)
+    taken = set(vocabulary.characters)
+    for slug in dict.fromkeys(slugs):
+        name = slug.replace("-", " ")
+        found = vocabulary.by_slug(slug, None) or vocabulary.resolve(name, None).character
+        if found is not None:
+            adopted[slug] = found.slug
+            continue
+        short = slug if len(slug) <= LONGEST_SLUG else with_suffix(slug, slug)
+        if short in taken:  # of a proposal that is seen in one community only, or of a refused one
+            short = with_suffix(short, f"adopted:{slug}")
+        adopted[slug] = short
+        if short in taken:
+            continue
+        taken.add(short)
+        session.add(
+            CharacterRow(
+                slug=short,
+                names={"en": name.title()},
+                aliases=[],
+                status=KNOWN,
+                revision=revision,
+                created_at=at,
+            )
+        )
+    await session.flush()
+    return adopted
 
 
 async def propose(

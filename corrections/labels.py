@@ -12,7 +12,7 @@ from model.types import NOBODY
 LONGEST_LABEL = 64
 """Characters in the longest name that is taken."""
 
-LONGEST_SLUG = 48
+LONGEST_SLUG = 40  # it travels in a button's id of 64 bytes, beside the prediction's id
 
 _MENTION = re.compile(r"[@＠]|<[#:&a]", re.IGNORECASE)
 _LINK = re.compile(
@@ -75,7 +75,7 @@ def _piled(label: str) -> bool:
 
 
 def slug_of(label: str) -> str:
-    """A slug for a clean label: lower-case ASCII letters, digits and hyphens, 48 characters at most.
+    """A slug for a clean label: lower-case ASCII letters, digits and hyphens, 40 characters at most.
 
     Latin letters lose their accents. A name that is not Latin, or whose slug would mean something else,
     gets eight digits of its SHA-256 behind it, so that two names seldom share a slug.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -45,6 +46,27 @@ class Naming:
     ) -> list[Suggestion]:
         """Who may be meant, the likeliest first; see `Vocabulary.suggest`."""
         return (await self._current()).suggest(text, community, language, limit)
+
+    async def adopt(self, slugs: Iterable[str]) -> dict[str, str]:
+        """Make the characters that a model knows known here; those called so already stay as they are.
+
+        Args:
+            slugs: the model's own.
+
+        Returns:
+            By the model's slug the one that is used here.
+        """
+        wanted = list(dict.fromkeys(slugs))
+        current = await self._current()
+        here = {slug: found.slug for slug in wanted if (found := current.by_slug(slug, None)) is not None}
+        if len(here) == len(wanted):
+            return here
+
+        async def work(session: AsyncSession) -> dict[str, str]:
+            vocabulary = await characters.load(session)
+            return await characters.adopt(session, vocabulary, wanted, datetime.now(UTC))
+
+        return await self.work.write(work)
 
     async def propose(self, text: str, proposer: Person, community: Community, at: datetime) -> Character:
         """Propose a new name, which only its community sees until it is accepted.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.desk.communities import Communities
@@ -17,17 +20,26 @@ from corrections.errors import LedgerError, Withdrawn
 from corrections.ledger import Ledger
 from corrections.types import Address, CommunitySettings, Recorded, Seen
 from model.errors import ModelError, PictureError, WorkerBusy
-from model.types import Eyes, Sight, Verdict
+from model.types import Answer, Eyes, Sight, Verdict
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 16
+"""Pictures that are fetched and looked at at a time: each is in memory meanwhile."""
+REMEMBERED = 10_000
+APOLOGY_SECONDS = 5.0
+
+_Key = tuple[str, str, str]
+
 
 class _Underway:
-    """A message that is being answered right now, and whether it was deleted meanwhile."""
+    """A message that is being answered right now, and what happened to it meanwhile."""
 
     def __init__(self) -> None:
         self.done = asyncio.Event()
+        self.work: asyncio.Task[Address | None] | None = None
         self.deleted = False
+        self.given_up = False
 
 
 class Answers:
@@ -53,7 +65,10 @@ class Answers:
         self._deadline = deadline
         self._caps = caps
         self._names = Names(ledger)
-        self._answering: dict[Address, _Underway] = {}
+        self._adopted: dict[str, dict[str, str]] = {}
+        self._hands = asyncio.Semaphore(AT_ONCE)
+        self._answering: dict[_Key, _Underway] = {}
+        self._refusals: OrderedDict[_Key, Address] = OrderedDict()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -63,33 +78,48 @@ class Answers:
         The same message delivered twice is answered once: while it is being answered it is known here,
         afterwards in the ledger. In a watched channel nothing is said when there is nothing worth saying.
         """
-        while (other := self._answering.get(ask.address)) is not None:
+        key = _key(ask.address)
+        while (other := self._answering.get(key)) is not None:
             if not ask.direct:
                 return
             await other.done.wait()
-        underway = self._answering[ask.address] = _Underway()
+        underway = self._answering[key] = _Underway()
         self._idle.clear()
+        ours: Address | None = None
         try:
-            language = await self._communities.language(ask.asker, ask.address.home)
-            said = await self._ledger.reply_to(ask.address)
-            if said is None:
-                await self._answer_once(ask, voice, underway, language)
-            elif ask.direct:
-                await voice.say(Already(said, language))
+            work = underway.work = asyncio.create_task(self._answer_or_point(ask, voice, underway))
+            ours = await work
+        except asyncio.CancelledError:
+            work.cancel()
+            if not underway.given_up:
+                raise
+            await self._apologise(ask, voice, "error-stopping")
         except Exception as error:
             log.exception("a message on %s was not answered", ask.address.platform)
-            key = "error-ledger" if isinstance(error, LedgerError) else "error-trouble"
-            if ask.direct or self._limits.first_refusal(*ask.asker.key):
-                await voice.say(Reply((Refused(key),), ask.asker.language or FALLBACK))
+            trouble = "error-ledger" if isinstance(error, LedgerError) else "error-trouble"
+            ours = await self._apologise(ask, voice, trouble)
         finally:
-            del self._answering[ask.address]
+            del self._answering[key]
             underway.done.set()
             if not self._answering:
                 self._idle.set()
         if underway.deleted:
-            await voice.unsay(await self._ledger.message_deleted(ask.address))
+            # It may have been deleted before our answer was noted, so what was said is named here too.
+            noted = await self._ledger.message_deleted(ask.address)
+            await voice.unsay(list(dict.fromkeys([*noted, *([ours] if ours else [])])))
 
-    async def _answer_once(self, ask: Ask, voice: Voice, underway: _Underway, language: str) -> None:
+    async def _answer_or_point(self, ask: Ask, voice: Voice, underway: _Underway) -> Address | None:
+        language = await self._communities.language(ask.asker, ask.address.home)
+        said = await self._ledger.reply_to(ask.address)
+        if said is None:
+            return await self._answer_once(ask, voice, underway, language)
+        if ask.direct:
+            await voice.say(Already(said, language))
+        return None
+
+    async def _answer_once(
+        self, ask: Ask, voice: Voice, underway: _Underway, language: str
+    ) -> Address | None:
         chosen = await self._communities.of(ask.address.home)
         outcomes = await asyncio.gather(
             *(self._one(ask, slot, fetch, chosen, language) for slot, fetch in enumerate(ask.pictures))
@@ -98,11 +128,29 @@ class Answers:
         told = [each for each in outcomes if each is not None and (everything or _worth_saying(each))]
         if not told or underway.deleted:
             await voice.drop()
-            return
-        reply = Reply(_each_once(told), language, ask.left_out if ask.direct else 0)
+            return None
+        left_out = ask.left_out if ask.direct else 0
+        reply = Reply(_each_once(told), language, left_out, looked_at=len(ask.pictures))
         address = await voice.say(reply)
         if address is not None and reply.identified:
             await self._ledger.replied([each.prediction_id for each in reply.identified], address)
+        elif address is not None:
+            self._remember_refusal(ask, address)
+        return address
+
+    async def _apologise(self, ask: Ask, voice: Voice, key: str) -> Address | None:
+        if not ask.direct and not self._limits.first_refusal(*ask.asker.key):
+            return None
+        address = await voice.say(Reply((Refused(key),), ask.asker.language or FALLBACK))
+        if address is not None:
+            self._remember_refusal(ask, address)
+        return address
+
+    def _remember_refusal(self, ask: Ask, ours: Address) -> None:
+        """Refusals are not in the ledger, but they go when the message goes; a restart may forget them."""
+        self._refusals[_key(ask.address)] = ours
+        if len(self._refusals) > REMEMBERED:
+            self._refusals.popitem(last=False)
 
     async def _one(
         self,
@@ -115,10 +163,7 @@ class Answers:
         if refused := self._over_limit(ask, slot, chosen.person_per_minute):
             return refused if ask.direct or self._limits.first_refusal(*ask.asker.key) else None
         try:
-            picture = await fetch()
-            sight = await self._eyes.look(
-                picture, fairness_key="/".join(ask.asker.key), keep=True, deadline=self._deadline
-            )
+            sight = await self._look(ask, fetch)
         except (FetchError, ModelError) as error:
             return self._refusal(error, slot)
         assert sight.stored is not None, "asked to keep it"
@@ -135,6 +180,28 @@ class Answers:
             bundle=sight.bundle,
             milliseconds=sight.milliseconds,
         )
+
+    async def _look(self, ask: Ask, fetch: Callable[[], Awaitable[bytes]]) -> Sight:
+        try:
+            await asyncio.wait_for(self._hands.acquire(), self._deadline)
+        except TimeoutError:
+            raise WorkerBusy(self._deadline / 4) from None
+        try:
+            sight = await self._eyes.look(
+                await fetch(), fairness_key="/".join(ask.asker.key), keep=True, deadline=self._deadline
+            )
+        finally:
+            self._hands.release()
+        return replace(sight, answer=await self._in_our_words(sight))
+
+    async def _in_our_words(self, sight: Sight) -> Answer:
+        """The answer in the vocabulary's slugs: a bundle may know others, and call them otherwise."""
+        answer = sight.answer
+        ours = self._adopted.setdefault(sight.bundle, {})
+        if new := [each.character for each in answer.ranked if each.character not in ours]:
+            ours.update(await self._ledger.adopt(new))
+        ranked = tuple(replace(each, character=ours[each.character]) for each in answer.ranked)
+        return replace(answer, character=ours[answer.character], ranked=ranked)
 
     async def _record(self, ask: Ask, slot: int, sight: Sight, stored: bytes) -> Recorded:
         return await self._ledger.record(
@@ -176,22 +243,35 @@ class Answers:
 
     async def settled(self, place: Address) -> None:
         """Our message is seen before we have noted where it stands: wait for what is under way there."""
-        for address, underway in list(self._answering.items()):
-            if (address.platform, address.channel) == (place.platform, place.channel):
+        for (platform, channel, _), underway in list(self._answering.items()):
+            if (platform, channel) == (place.platform, place.channel):
                 await underway.done.wait()
 
     async def message_deleted(self, address: Address) -> list[Address]:
         """A posted message is gone: its unapproved bytes go too; returns our replies, to be deleted."""
-        if address in self._answering:
-            self._answering[address].deleted = True
-        return await self._ledger.message_deleted(address)
+        key = _key(address)
+        if key in self._answering:
+            self._answering[key].deleted = True
+        refusal = self._refusals.pop(key, None)
+        return await self._ledger.message_deleted(address) + ([refusal] if refusal else [])
 
     async def finish(self, seconds: float) -> None:
-        """Wait until everything that is being answered has been, at most that long."""
+        """Let what is being answered end, at most that long; whoever still waits then is told so."""
         try:
             await asyncio.wait_for(self._idle.wait(), seconds)
         except TimeoutError:
             log.warning("%d answers were not finished in time", len(self._answering))
+            for underway in list(self._answering.values()):
+                underway.given_up = True
+                if underway.work is not None:
+                    underway.work.cancel()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), APOLOGY_SECONDS)
+
+
+def _key(address: Address) -> _Key:
+    """A message; which community it is in, not every event says."""
+    return address.platform, address.channel, address.message
 
 
 def _worth_saying(outcome: Identified | Refused) -> bool:

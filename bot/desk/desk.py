@@ -11,7 +11,7 @@ from typing import Any
 from bot.desk.answers import Answers
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
-from bot.desk.naming import Names, guesses, readable
+from bot.desk.naming import Names, guesses
 from bot.desk.types import (
     About,
     Ask,
@@ -30,7 +30,7 @@ from bot.ids import MAX_NAME_BYTES
 from corrections.errors import BadLabel, LedgerError, NotFound, TooManyProposals, UnknownLabel
 from corrections.labels import clean_label
 from corrections.ledger import Ledger
-from corrections.types import Address, Community, CommunitySettings, PredictionView, VoteReceipt
+from corrections.types import Address, Community, CommunitySettings, PredictionView
 from model.types import NOBODY, Eyes, Verdict
 
 log = logging.getLogger(__name__)
@@ -181,9 +181,11 @@ class Desk:
         return tuple(Choice(each.slug, each.name) for each in suggestions)
 
     async def latest(self, place: Address) -> int | None:
-        """The first picture of the newest answer in that channel."""
-        await self._answers.settled(place)
+        """The first picture of the newest answer in that channel: the one that can be seen there now."""
         newest = await self._ledger.latest_reply(place.platform, place.channel)
+        if not newest:
+            await self._answers.settled(place)
+            newest = await self._ledger.latest_reply(place.platform, place.channel)
         return newest[0] if newest else None
 
     async def my_corrections(
@@ -258,7 +260,7 @@ class Desk:
     ) -> Thanks | Refused:
         labels = frozenset() if slug in ("", NOBODY) else frozenset({slug})
         try:
-            receipt = await self._cast(person, view, labels)
+            receipt = await self._ledger.vote(view.prediction_id, person.key, labels, at=_now())
         except UnknownLabel:
             return Refused("error-old-button")
         except LedgerError:
@@ -270,19 +272,6 @@ class Desk:
             how = "changed" if receipt.changed else "again"
         said = next(iter(labels), "")
         return Thanks(view.prediction_id, how, said, named(said) if said else "")
-
-    async def _cast(self, person: Person, view: PredictionView, labels: frozenset[str]) -> VoteReceipt:
-        try:
-            return await self._ledger.vote(view.prediction_id, person.key, labels, at=_now())
-        except UnknownLabel:
-            # The bundle may know a character that the vocabulary does not: its name becomes a proposal.
-            slug = next(iter(labels), "")
-            if slug not in {each.character for each in view.ranked}:
-                raise
-            new = await self._ledger.propose(
-                readable(slug), proposer=person.key, community=view.community, at=_now()
-            )
-            return await self._ledger.vote(view.prediction_id, person.key, frozenset({new.slug}), at=_now())
 
 
 def _now() -> datetime:

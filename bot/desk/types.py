@@ -95,6 +95,7 @@ class Reply:
     outcomes: tuple[Identified | Refused, ...]
     language: str
     left_out: int = 0
+    looked_at: int = 1
 
     @property
     def identified(self) -> tuple[Identified, ...]:

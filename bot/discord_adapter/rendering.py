@@ -33,8 +33,7 @@ def content(reply: Reply, w: Words) -> str:
     several = len(reply.outcomes) > 1 or any(outcome.slot for outcome in reply.outcomes)
     blocks = [_block(outcome, w, several) for outcome in reply.outcomes]
     if reply.left_out:
-        limit = len(reply.outcomes)
-        blocks.append(w("answer-more-pictures", count=reply.left_out, limit=limit))
+        blocks.append(w("answer-more-pictures", count=reply.left_out, limit=reply.looked_at))
     return "\n".join(blocks)[:2000]
 
 

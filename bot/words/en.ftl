@@ -78,6 +78,7 @@ error-busy = Many pictures are waiting right now: please try again in { $seconds
 error-too-late = That took too long: please try again in a moment.
 error-worker-gone = I cannot look at pictures right now: please try again in a minute.
 error-trouble = Something went wrong on my side: please try again in a minute.
+error-stopping = I am being stopped right now: please ask again in a minute.
 error-link-refused = I do not fetch pictures from that address.
 error-link-gone = I could not get that picture: it is gone, or the address is wrong.
 error-link-slow = I could not get that picture in time: please try again.

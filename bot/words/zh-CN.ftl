@@ -64,6 +64,7 @@ error-busy = 现在排队的图片很多，请过 { $seconds } 秒再试。
 error-too-late = 花的时间太长了，请稍后再试。
 error-worker-gone = 我现在没法看图，请过一分钟再试。
 error-trouble = 我这边出了点问题，请过一分钟再试。
+error-stopping = 我正要停下来，请过一分钟再问。
 error-link-refused = 我不会从那个地址取图片。
 error-link-gone = 我取不到那张图：它已经不在了，或者地址不对。
 error-link-slow = 我没能及时取到那张图，请再试一次。

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
-from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Thanks
+from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Tallied, Thanks
+from bot.ids import ButtonId
 from corrections.ledger import Ledger
 from corrections.types import Address
 from model.errors import PictureError
@@ -202,6 +205,76 @@ async def test_a_character_that_only_the_bundle_knows_can_be_confirmed(ledger: L
     assert isinstance(thanks, Thanks)
     assert (thanks.slug, thanks.name) == ("moon-knight", "Moon Knight")
     assert dict((await ledger.tally(answer.prediction_id)).characters) == {"moon-knight": 1}
+
+
+async def test_right_about_a_bundles_own_character_agrees_in_every_place(ledger: Ledger) -> None:
+    # Proposed in one place before the bundle came, it is another character there than the bundle's.
+    await ledger.propose("Moon Knight", BOB.key, ("test", "theirs"), datetime.now(UTC))
+    desk = Desk(Stranger(), ledger, RateLimits(9, 9))
+    for place in ("theirs", "ours"):
+        voice = Voice()
+        await desk.answer(asking(b"picture", message=place, place=place), voice)
+        prediction = only(voice).prediction_id
+        assert isinstance(await desk.confirm(ANN, Address("test", place, "channel", ""), prediction), Thanks)
+        shown = await desk.recall(prediction, "en")
+        assert shown is not None
+        assert shown.tally == Tallied(agree=1)
+
+
+async def test_a_slug_of_any_length_fits_a_button(ledger: Ledger) -> None:
+    long = "great-white-shark-white-shark-man-eater-man-eating-shark-carcharodon"
+    ours = await ledger.adopt([long, "spiderman", "iron-man"])
+    assert len(ours[long]) <= 40
+    assert (ours["spiderman"], ours["iron-man"]) == ("spider-man", "iron-man")
+    assert await ledger.adopt([long]) == {long: ours[long]}
+    assert len(str(ButtonId("is", 10**12 - 1, ours[long]))) <= 64
+
+
+async def test_deleted_while_our_reply_is_on_its_way_the_reply_goes_too(desk: Desk) -> None:
+    ask = asking(drawing("red"))
+
+    class Slow(Voice):
+        async def say(self, reply: Reply | Already) -> Address | None:
+            # Told of by an event that does not say whose direct messages they are.
+            gone = dataclasses.replace(ask.address, community="dm:0")
+            assert await desk.message_deleted(gone) == []
+            return await super().say(reply)
+
+    voice = Slow()
+    await desk.answer(ask, voice)
+    assert [each.message for each in voice.unsaid] == ["ours-1"]
+
+
+async def test_a_refusal_goes_with_the_message_too(desk: Desk) -> None:
+    voice = Voice()
+    ask = asking(b"no picture")
+    await desk.answer(ask, voice)
+    assert [each.message for each in await desk.message_deleted(ask.address)] == ["ours-1"]
+    assert await desk.message_deleted(ask.address) == []
+
+
+async def test_correcting_the_latest_answer_means_the_one_that_is_seen(desk: Desk, eyes: TableEyes) -> None:
+    seen, coming = Voice(), Voice()
+    await desk.answer(asking(drawing("red")), seen)
+    eyes.gate.clear()
+    eyes.looking.clear()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.answer(asking(drawing("green", seed=5), message="2"), coming))
+        await eyes.looking.wait()
+        assert await desk.latest(Address("test", "place", "channel", "")) == only(seen).prediction_id
+        eyes.gate.set()
+
+
+async def test_who_still_waits_when_it_stops_is_told_so(desk: Desk, eyes: TableEyes) -> None:
+    eyes.gate.clear()
+    voice = Voice()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.answer(asking(drawing("red")), voice))
+        await eyes.looking.wait()
+        await desk.finish(0.05)
+    (reply,) = voice.said
+    assert isinstance(reply, Reply)
+    assert [each.key for each in reply.outcomes if isinstance(each, Refused)] == ["error-stopping"]
 
 
 async def test_new_names_are_limited_by_the_day(tmp_path: Path, eyes: TableEyes) -> None:
