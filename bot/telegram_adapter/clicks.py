@@ -94,9 +94,9 @@ class Clicks:
                 board = rendering.language_of(query.message) or self._marked_language(query.message)
                 self._background.start(self._prompts.ask(place, number, who, board), f"question-{number}")
                 return ""
-            case ButtonId("mine") if is_private(place) and query.message:
+            case ButtonId("mine") if is_private(place) and rendering.offers(query.message, "mine"):
                 return await self._commands.more_of_mine(who, place, number)
-            case ButtonId("set") if query.message:
+            case ButtonId("set") if query.message and rendering.offers(query.message, "set"):
                 return await self._choosing.choose(query.message, button.slot, who, place)
         return w("error-old-button")
 
@@ -125,7 +125,8 @@ class Clicks:
         picked = button.action in ("is", "new") or is_private(place)
         opened = None if picked else rendering.opened_in(message)
         self._boards.refresh(outcome.prediction_id, who, board, opened)
-        if isinstance(message, Message) and not rendering.answered_in(message) and _is_theirs(message, who):
+        question = rendering.offers(message, "is", "new", "undo") and not rendering.offers(message, "right")
+        if question and isinstance(message, Message) and _is_theirs(message, who):
             work = self._thank(place, outcome, who, marked(message, self._speaker.bot.id))
             self._background.start(work, f"thanks-{place.message}")
 

@@ -49,11 +49,11 @@ class Messages:
         if await self._has_moved(message) or self._is_old(message) or _by_a_bot(message):
             return
         if message.text is not None:
-            if about := marked(message.reply_to_message, self._speaker.bot.id):
+            if command := command_in(message, self._speaker.bot.username):
+                if await self._commands.run(*command, message):
+                    return
+            elif about := marked(message.reply_to_message, self._speaker.bot.id):
                 await self._prompts.answer(message, about)
-                return
-            command = command_in(message, self._speaker.bot.username)
-            if command and await self._commands.run(*command, message):
                 return
         if message.media_group_id:
             self.albums.add(message)

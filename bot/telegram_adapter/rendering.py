@@ -133,9 +133,9 @@ def _names(answer: Identified, w: Words, page: int, everybody: Sequence[Choice])
     return rows
 
 
-def answered_in(message: MaybeInaccessibleMessage | None) -> bool:
-    """Whether the message is an answer, with its keyboard."""
-    return any(button.action == "right" for button, _ in _buttons(message))
+def offers(message: MaybeInaccessibleMessage | None, *actions: str) -> bool:
+    """Whether a keyboard has a button that does one of these; only an answer's has *right*."""
+    return any(button.action in actions for button, _ in _buttons(message))
 
 
 def opened_in(message: MaybeInaccessibleMessage | None) -> Opened | None:

@@ -156,6 +156,8 @@ async def test_names_that_look_like_markup_are_text(here: Room) -> None:
         to=await here.ann.send_text(here.private, "<b>&amp;", reply_to=question)
     )
     assert refused.text == "A name cannot hold links, slashes or brackets."
+    helped = await here.ann.send_text(here.private, "/help", reply_to=question)
+    assert "/mycorrections" in (await here.telegram.wait_reply(to=helped)).text
     offer = await here.telegram.wait_reply(
         to=await here.ann.send_text(here.private, "Cloak & Dagger", reply_to=question)
     )
@@ -220,10 +222,13 @@ async def test_setup_is_for_admins_and_is_kept(here: Room) -> None:
         said = await toast(await boss.press_forged(panel, f"v1:set:0:{forged}"))
         assert said == "I do not know that button any more.", forged
     assert await here.ledger.community_settings(("telegram", str(group.id))) == chosen
+    answer = await here.whois("red")
+    forged = await boss.press_forged(answer, "v1:set:0:watched=none")
+    assert await toast(forged) == "I do not know that button any more.", "an answer is no panel"
     group.promote_bot()
     await toast(await boss.press(panel, "No limit here"))
     assert "meant for me" not in (await here.shows(panel, "✓ No limit here")).text
-    for seed in range(2):
+    for seed in range(1, 3):
         photo = await here.ann.send_photo(group, drawing("grey", seed=seed))
         assert "Nobody I know" in (await here.telegram.wait_reply(to=photo)).text
 
