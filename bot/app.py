@@ -30,8 +30,8 @@ from model.worker.options import WorkerOptions
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-FINISH_SECONDS = 10
-"""How long answers in flight may take once the program was told to stop."""
+GRACE_SECONDS = 2
+"""How much longer than a picture may take answers in flight are waited for once we are told to stop."""
 
 Progress = Callable[[str, float], None]
 
@@ -83,7 +83,7 @@ async def serve(settings: Settings, say: Callable[[str], None], progress: Progre
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _told_to_stop, loop, stop)
     w = words()
     started = time.monotonic()
     with contextlib.suppress(Stopped):
@@ -96,6 +96,8 @@ async def serve(settings: Settings, say: Callable[[str], None], progress: Progre
             )
             stack.push_async_callback(ledger.close)
             eyes = await _unless(stop, open_eyes(stack, settings, progress))
+            if settings.worker.url:
+                say(w("run-worker-waiting", url=settings.worker.url))
             status = await _unless(stop, eyes.status())
             if settings.worker.url:
                 say(w("run-worker-elsewhere", bundle=status["bundle"], url=settings.worker.url))
@@ -137,8 +139,16 @@ async def serve(settings: Settings, say: Callable[[str], None], progress: Progre
             say(w("run-stopping"))
             for chat in chats:
                 chat.stop_asking()
-            await desk.finish(FINISH_SECONDS)
+            await desk.finish(settings.worker.deadline_seconds + GRACE_SECONDS)
     say(w("run-stopped"))
+
+
+def _told_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Once: finish what has begun. Whoever says it again is not made to wait: the worker sees us end."""
+    stop.set()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
 
 
 async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, T]) -> T:

@@ -50,7 +50,7 @@ async def identify_all(
 async def _look(eyes: Eyes, name: str, settings: Settings) -> Sight | BotError | ModelError:
     max_bytes = settings.worker.max_mebibytes << 20
     try:
-        if name.startswith(("http://", "https://")):
+        if name.lower().startswith(("http://", "https://")):
             picture = await fetch_public(name, max_bytes)
         else:
             picture = await asyncio.to_thread(_read, Path(name), max_bytes)
@@ -61,6 +61,8 @@ async def _look(eyes: Eyes, name: str, settings: Settings) -> Sight | BotError |
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a pipe would keep us waiting for ever
+            raise BotError("That is no file.")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except OSError as error:

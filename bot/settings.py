@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -71,12 +72,12 @@ class Model(_Section):
 class Worker(_Section):
     """``[worker]``"""
 
-    url: str = ""
+    url: str = Field("", pattern=r"^(https?://[^\s/:@]+(:\d{1,5})?/?|unix:/\S+|/\S+)?$")
     backend: Literal["auto", "onnx", "torch"] = "auto"
     threads: int = Field(0, ge=0, le=256)
     decoders: int = Field(2, ge=1, le=64)
     queue: int = Field(64, ge=1, le=10_000)
-    deadline_seconds: float = Field(20.0, gt=0, le=600)
+    deadline_seconds: float = Field(20.0, gt=0, le=600, allow_inf_nan=False)
     max_mebibytes: int = Field(20, ge=1, le=256)
     max_megapixels: int = Field(64, ge=1, le=400)
     decode_seconds: float = Field(5.0, gt=0, le=60)
@@ -142,7 +143,7 @@ class Retention(_Section):
 
     unvoted_hours: int = Field(24, ge=1)
     unconsented_days: int = Field(30, ge=1)
-    disk_gibibytes: float = Field(5.0, gt=0)
+    disk_gibibytes: float = Field(5.0, gt=0, allow_inf_nan=False)
 
 
 class Log(_Section):
@@ -257,7 +258,7 @@ def load(
         raise SettingsError(f"There is no settings file {config}.")
     file = config or folder / "config.toml"
     home = file.resolve().parent if file.is_file() else folder
-    dotenv = dotenv_values(home / ".env") if (home / ".env").is_file() else {}
+    dotenv = _dotenv(home / ".env")
 
     class Located(Settings):
         @classmethod
@@ -272,8 +273,34 @@ def load(
     except ValidationError as error:
         written = {_dotted(name): name for name in (*dotenv, *variables) if name.startswith(PREFIX)}
         raise SettingsError(_sentence(error, file.name, written)) from None
-    data_dir = settings.data_dir.expanduser()
-    return settings.model_copy(update={"data_dir": data_dir if data_dir.is_absolute() else home / data_dir})
+    return settings.model_copy(
+        update={
+            "data_dir": home / settings.data_dir.expanduser(),
+            "database": settings.database.model_copy(update={"url": _located(settings.database.url, home)}),
+            "model": settings.model.model_copy(update={"use": _model(settings.model.use, home)}),
+        }
+    )
+
+
+def _located(url: str, home: Path) -> str:
+    """An SQLite file's relative path is meant from the settings file's folder, as ``data_dir`` is."""
+    found = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:)(.+)", url)
+    return f"{found[1]}{home / found[2]}" if found else url
+
+
+def _model(use: str, home: Path) -> str:
+    return use if use == "builtin" or use.startswith("hub:") else str(home / Path(use).expanduser())
+
+
+def _dotenv(file: Path) -> dict[str, str | None]:
+    if not file.is_file():
+        return {}
+    try:
+        return dict(dotenv_values(file))
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file.name} is not UTF-8 text: save it again as UTF-8.") from None
+    except OSError as error:
+        raise SettingsError(f"{file.name} cannot be read: {error.strerror}.") from None
 
 
 def _toml(settings_cls: type[BaseSettings], file: Path) -> TomlConfigSettingsSource:
@@ -300,4 +327,6 @@ def _sentence(error: ValidationError, file: str, written: Mapping[str, str]) -> 
         close = difflib.get_close_matches(_dotted(variable) if variable else key, list(keys()), n=1)
         return f"{named} is not a setting" + (f"; did you mean {close[0]}?" if close else ".")
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("model_type", "model_attributes_type"):
+        message = "it is a section, whose keys are set one by one"
     return f"{named} is wrong: {message[:1].lower() + message[1:]}."

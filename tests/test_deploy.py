@@ -26,7 +26,7 @@ import aiohttp
 import pytest
 import yaml
 
-from bot.app import FINISH_SECONDS
+from bot.app import GRACE_SECONDS
 from bot.settings import Settings, keys, load
 from bot.web.upload import OVERHEAD
 from tests.standins.drawings import drawing
@@ -37,7 +37,7 @@ DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()
 NAME = "whosthat.example.org"
 LARGEST = (DEFAULTS.worker.max_mebibytes << 20) + OVERHEAD
-STOPPING = FINISH_SECONDS + DEFAULTS.worker.deadline_seconds
+STOPPING = GRACE_SECONDS + DEFAULTS.worker.deadline_seconds
 
 
 def tool(name: str, *, ours: bool = False) -> str:

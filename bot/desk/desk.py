@@ -251,7 +251,8 @@ class Desk:
         view = await self._ledger.prediction(prediction_id)
         if view is None:
             return Refused("error-prediction-gone")
-        if view.community != place.home:
+        # A click below an old message of a group that moved may still name the id it had.
+        if place.home != view.community != await self._ledger.current_community(place.home):
             return Refused("error-not-yours")
         return view
 

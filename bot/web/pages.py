@@ -16,7 +16,7 @@ from bot.desk.types import Already, Ask, Identified, LookUp, Person, Refused, Re
 from bot.web import render
 from bot.web.render import View
 from bot.web.session import Sessions
-from bot.web.upload import UploadRefused, read_picture
+from bot.web.upload import UploadRefused, read_picture, well_formed
 from corrections.types import Address
 
 PLATFORM = "web"
@@ -167,7 +167,9 @@ class Pages:
         return web.json_response({"status": "ok"})
 
     async def _form(self, request: web.Request) -> tuple[Person, int, dict[str, str]]:
-        fields = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+        with well_formed():
+            sent = await request.post()
+        fields = {key: value for key, value in sent.items() if isinstance(value, str)}
         number = fields.get("prediction", "")
         if not (number.isascii() and number.isdecimal() and len(number) < 19):
             raise web.HTTPBadRequest

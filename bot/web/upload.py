@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
 from bot.desk.types import Refused
@@ -26,6 +29,15 @@ class UploadRefused(Exception):  # it says what happened
         self.refused = refused
 
 
+@contextmanager
+def well_formed() -> Iterator[None]:
+    """A body that is not what its headers say is a bad request, and no trouble of ours."""
+    try:
+        yield
+    except (web.RequestPayloadError, HttpProcessingError, LookupError, ValueError):
+        raise web.HTTPBadRequest from None
+
+
 async def read_picture(request: web.Request, max_bytes: int) -> tuple[bytes, str]:
     """The bytes of the one picture in a form, or of a bare body, and the form's token ("" if it has none).
 
@@ -37,18 +49,21 @@ async def read_picture(request: web.Request, max_bytes: int) -> tuple[bytes, str
         raise too_large
     try:
         async with asyncio.timeout(SECONDS):
-            if request.content_type == "multipart/form-data":
-                return await _from_form(await request.multipart(), max_bytes, too_large)
-            body = bytearray()
-            async for chunk in request.content.iter_chunked(CHUNK):
-                body += chunk
-                if len(body) > max_bytes:
-                    raise too_large
-            return bytes(body), ""
+            with well_formed():
+                return await _read_body(request, max_bytes, too_large)
     except TimeoutError:
         raise UploadRefused(Refused("error-too-slow")) from None
-    except ValueError:
-        raise web.HTTPBadRequest from None  # a form that breaks off, or is none
+
+
+async def _read_body(request: web.Request, max_bytes: int, too_large: UploadRefused) -> tuple[bytes, str]:
+    if request.content_type == "multipart/form-data":
+        return await _from_form(await request.multipart(), max_bytes, too_large)
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(CHUNK):
+        body += chunk
+        if len(body) > max_bytes:
+            raise too_large
+    return bytes(body), ""
 
 
 async def _from_form(form: MultipartReader, max_bytes: int, too_large: UploadRefused) -> tuple[bytes, str]:

@@ -257,6 +257,7 @@ web-bad-request = I could not make sense of that request.
 
 run-worker = Model: { $bundle } ({ $backend }), ready in { $seconds } s
 run-preparing = Preparing the embedded model
+run-worker-waiting = Model: waiting for the worker at { $url } (worker.url)
 run-worker-elsewhere = Model: { $bundle } at { $url }
 run-web = Page: { $url }
 run-web-off = Page: off (web.enabled)

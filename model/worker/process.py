@@ -103,11 +103,15 @@ class _Process:
                 os.chmod(path, 0o600)  # noqa: PTH101
                 return f"unix:{path}"
             parts = urlsplit(self.options.listen or "tcp://127.0.0.1:0")
-            if parts.scheme not in ("tcp", "http") or not parts.hostname or parts.port is None:
+            try:
+                port = parts.port
+            except ValueError:  # no number, or none of a port
+                port = None
+            if parts.scheme not in ("tcp", "http") or not parts.hostname or port is None:
                 raise WorkerError(
                     f"a worker listens on unix:/path or tcp://host:port, not on {self.options.listen!r}"
                 )
-            await web.TCPSite(runner, parts.hostname, parts.port).start()
+            await web.TCPSite(runner, parts.hostname, port).start()
         except OSError as error:
             raise WorkerError(f"cannot listen on {self.options.listen}: {error.strerror or error}") from error
         host, port = runner.addresses[0][:2]

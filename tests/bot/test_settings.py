@@ -63,11 +63,45 @@ def test_another_file_brings_its_own_folder(tmp_path: Path) -> None:
         load(tmp_path / "missing.toml", environ={}, folder=tmp_path)
 
 
+def test_paths_are_meant_from_the_settings_files_folder(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.toml").write_text('[database]\nurl = "sqlite:///rel.db"\n[model]\nuse = "models/mine"\n')
+    settings = load(other / "mine.toml", environ={}, folder=tmp_path)
+    assert settings.database_url == f"sqlite:///{other}/rel.db"
+    assert settings.model.use == str(other / "models" / "mine")
+    for kept in ("sqlite:////abs.db", "postgresql+asyncpg://host/name"):
+        settings = load(
+            environ={"WHOSTHAT_DATABASE__URL": kept, "WHOSTHAT_MODEL__USE": "hub:a/b"}, folder=other
+        )
+        assert (settings.database_url, settings.model.use) == (kept, "hub:a/b")
+
+
+@pytest.mark.parametrize("url", ["junk", "127.0.0.1:8787", "ftp://x", "http://h:notaport", "http://"])
+def test_a_worker_lives_at_an_address(tmp_path: Path, url: str) -> None:
+    assert sentence(tmp_path, WHOSTHAT_WORKER__URL=url).startswith("WHOSTHAT_WORKER__URL is wrong: ")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8787", "https://worker.example/", "unix:/run/w", "/run/w"])
+def test_which_kinds_of_address_a_worker_has(tmp_path: Path, url: str) -> None:
+    assert load(environ={"WHOSTHAT_WORKER__URL": url}, folder=tmp_path).worker.url == url
+
+
+def test_a_dotenv_of_another_encoding_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("DISCORD_TOKEN=x\n".encode("utf-16"))
+    with pytest.raises(SettingsError, match=r"^\.env is not UTF-8 text: save it again as UTF-8\.$"):
+        load(environ={}, folder=tmp_path)
+
+
 def test_what_is_wrong_is_one_sentence_that_names_the_key(tmp_path: Path) -> None:
     assert "web.prot in config.toml is not a setting; did you mean web.port?" in sentence(
         tmp_path, "[web]\nprot = 1"
     )
     assert "WHOSTHAT_DISCROD__TOKEN is not a setting" in sentence(tmp_path, WHOSTHAT_DISCROD__TOKEN="x")
+    assert sentence(tmp_path, WHOSTHAT_WEB="5") == (
+        "WHOSTHAT_WEB is wrong: it is a section, whose keys are set one by one."
+    )
+    assert "retention.disk_gibibytes" in sentence(tmp_path, "[retention]\ndisk_gibibytes = inf")
     assert "WHOSTHAT_WEB__PORT is wrong" in sentence(tmp_path, WHOSTHAT_WEB__PORT="99999")
     assert "WHOSTHAT_DISCORD__AUTO_CHANNELS" in sentence(tmp_path, WHOSTHAT_DISCORD__AUTO_CHANNELS="general")
     assert "not valid JSON" in sentence(tmp_path, WHOSTHAT_DISCORD__CDN_HOSTS='["a"')

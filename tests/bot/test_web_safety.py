@@ -347,3 +347,29 @@ async def test_a_slug_that_nobody_has(page: Served, browser: aiohttp.ClientSessi
     status, said = await posted(browser, "/correct", prediction=prediction, slug=slug)
     assert (status, said["reason"]) == (422, "old-button")
     assert (await page.ledger.tally(prediction)).voters == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body"),
+    [
+        ("/ask", {"Content-Encoding": "gzip", "Content-Type": "image/png"}, b"this is not packed"),
+        ("/ask", {"Content-Type": "multipart/form-data; boundary=a"}, b"--a\r\n\x00broken\r\n\r\nx\r\n--a--"),
+        ("/ask", {"Content-Type": "multipart/form-data; boundary=a"}, b"--b\r\n\r\nx\r\n--b--"),
+        ("/right", {"Content-Type": "application/x-www-form-urlencoded; charset=foo"}, b"prediction=1"),
+        ("/right", {"Content-Type": "application/x-www-form-urlencoded"}, b"prediction=\xff\xfe"),
+        ("/right", {"Content-Type": "multipart/form-data; boundary=a"}, b"--a\r\n\r\nx"),
+    ],
+)
+async def test_a_body_that_is_not_what_it_says_fills_no_log(
+    browser: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+) -> None:
+    async with browser.post(path, data=body, headers=headers) as response:
+        assert 400 <= response.status < 500
+        assert "Traceback" not in await response.text()
+    # What aiohttp says of the connection itself is not let through by bot.logs.
+    ours = [each for each in caplog.records if each.name != "aiohttp.server"]
+    assert not [record for record in ours if record.exc_info]
