@@ -25,7 +25,7 @@ from bot.discord_adapter.older import Older
 from bot.discord_adapter.panel import Operator
 from bot.discord_adapter.registering import Commands
 from bot.discord_adapter.setup import Setup
-from bot.discord_adapter.voices import MessageVoice, delete, send_below
+from bot.discord_adapter.voices import MessageVoice, delete, patience, send_below
 from bot.settings import Settings
 from bot.words import words
 from corrections.types import Address
@@ -134,7 +134,8 @@ class WhosthatClient(discord.Client):
         ):
             return
         try:
-            await self.clicks.handle(interaction)
+            async with patience(interaction):
+                await self.clicks.handle(interaction)
         except discord.HTTPException as error:
             await self._unanswered(interaction, error)
         except Exception:

@@ -15,7 +15,7 @@ from bot.discord_adapter.asking import Pictures, address_of, asker, attachments_
 from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.registering import Commands, translated
 from bot.discord_adapter.setup import Setup
-from bot.discord_adapter.voices import InteractionVoice, whisper
+from bot.discord_adapter.voices import InteractionVoice, patience, whisper
 from bot.wording import refusal, said
 from bot.words import words
 
@@ -56,22 +56,23 @@ def add_commands(tree: Commands, desk: Desk, pictures: Pictures, clicks: Clicks)
     @tree.command(name=w("discord-correct-name"), description=translated("discord-correct-about"))
     @app_commands.describe(name=translated("discord-correct-who"))
     async def correct(interaction: Interaction, name: str) -> None:
-        who, place = asker(interaction), place_of(interaction)
-        w = words(who.language)
-        prediction_id = await desk.latest(place)
-        if prediction_id is None:
-            await whisper(interaction, w("error-nothing-here"))
-            return
-        result = await desk.look_up(who, place, name)
-        if isinstance(result, Refused):
-            await whisper(interaction, refusal(result, w))
-        elif not result.exact:
-            await whisper(interaction, *rendering.which(prediction_id, result, w))
-        else:
-            outcome = await desk.correct(who, place, prediction_id, result.choices[0].slug)
-            view = None if isinstance(outcome, Refused) else rendering.undo(prediction_id, w)
-            await whisper(interaction, said(outcome, w, rendering.bold), view)
-            clicks.refresh(interaction.client, prediction_id)
+        async with patience(interaction):
+            who, place = asker(interaction), place_of(interaction)
+            w = words(who.language)
+            prediction_id = await desk.latest(place)
+            if prediction_id is None:
+                await whisper(interaction, w("error-nothing-here"))
+                return
+            result = await desk.look_up(who, place, name)
+            if isinstance(result, Refused):
+                await whisper(interaction, refusal(result, w))
+            elif not result.exact:
+                await whisper(interaction, *rendering.which(prediction_id, result, w))
+            else:
+                outcome = await desk.correct(who, place, prediction_id, result.choices[0].slug)
+                view = None if isinstance(outcome, Refused) else rendering.undo(prediction_id, w)
+                await whisper(interaction, said(outcome, w, rendering.bold), view)
+                clicks.refresh(interaction.client, prediction_id)
 
     @correct.autocomplete("name")
     async def names(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
@@ -80,16 +81,20 @@ def add_commands(tree: Commands, desk: Desk, pictures: Pictures, clicks: Clicks)
 
     @tree.command(name=w("discord-undo-name"), description=translated("discord-undo-about"))
     async def undo(interaction: Interaction) -> None:
-        who, place = asker(interaction), place_of(interaction)
-        outcome = await desk.undo(who, place)
-        await whisper(interaction, said(outcome, words(who.language), rendering.bold))
-        if not isinstance(outcome, Refused):
-            clicks.refresh(interaction.client, outcome.prediction_id)
+        async with patience(interaction):
+            who, place = asker(interaction), place_of(interaction)
+            outcome = await desk.undo(who, place)
+            await whisper(interaction, said(outcome, words(who.language), rendering.bold))
+            if not isinstance(outcome, Refused):
+                clicks.refresh(interaction.client, outcome.prediction_id)
 
     @tree.command(name=w("discord-mine-name"), description=translated("discord-mine-about"))
     async def my_corrections(interaction: Interaction) -> None:
-        who = asker(interaction)
-        await whisper(interaction, *await mine.page(desk, who, place_of(interaction), 0, words(who.language)))
+        async with patience(interaction):
+            who = asker(interaction)
+            await whisper(
+                interaction, *await mine.page(desk, who, place_of(interaction), 0, words(who.language))
+            )
 
 
 def add_explanations(tree: Commands, desk: Desk, setup: Setup, kept_hours: int) -> None:
@@ -102,17 +107,19 @@ def add_explanations(tree: Commands, desk: Desk, setup: Setup, kept_hours: int) 
 
     @tree.command(name=w("discord-about-name"), description=translated("discord-about-about"))
     async def about(interaction: Interaction) -> None:
-        who, place = asker(interaction), place_of(interaction)
-        w, facts = words(who.language), await desk.about()
-        lines = [w("discord-about", version=facts.version, count=facts.characters)]
-        prediction_id = await desk.latest(place)
-        latest = await desk.recall(prediction_id, w.language) if prediction_id else None
-        if latest:
-            lines.append(w("discord-about-model", bundle=rendering.plain(latest.bundle)))
-        lines.append(w("discord-about-pictures", hours=kept_hours, policy=POLICY))
-        await whisper(interaction, "\n".join(lines))
+        async with patience(interaction):
+            who, place = asker(interaction), place_of(interaction)
+            w, facts = words(who.language), await desk.about()
+            lines = [w("discord-about", version=facts.version, count=facts.characters)]
+            prediction_id = await desk.latest(place)
+            latest = await desk.recall(prediction_id, w.language) if prediction_id else None
+            if latest:
+                lines.append(w("discord-about-model", bundle=rendering.plain(latest.bundle)))
+            lines.append(w("discord-about-pictures", hours=kept_hours, policy=POLICY))
+            await whisper(interaction, "\n".join(lines))
 
     @tree.command(name=w("discord-setup-name"), description=translated("discord-setup-about"))
     @app_commands.default_permissions(manage_guild=True)
     async def set_up(interaction: Interaction) -> None:
-        await setup.open(interaction)
+        async with patience(interaction):
+            await setup.open(interaction)

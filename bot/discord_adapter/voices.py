@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from secrets import token_hex
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 CROWDED = frozenset({"error-person-limit", "error-community-limit", "error-busy"})
 """Refusals that are about no picture in particular."""
 REFUSED_SECONDS = 60.0
+PATIENCE_SECONDS = 1.8
 NO_HISTORY = 160002
 """Without permission to read older messages Discord refuses a reply, but not the message itself."""
 
@@ -152,12 +155,37 @@ class InteractionVoice:
 
     async def drop(self) -> None:
         """Take "is thinking…" away."""
-        with contextlib.suppress(discord.NotFound):
+        with suppress(discord.NotFound):
             await self._interaction.delete_original_response()
 
     async def unsay(self, replies: list[Address]) -> None:
         """Delete our own messages."""
         await delete(self._interaction.client, replies)
+
+
+@asynccontextmanager
+async def patience(interaction: discord.Interaction[discord.Client]) -> AsyncIterator[None]:
+    """Tell Discord in time that an answer is coming, should it take long: it waits for 3 seconds only."""
+    deferring = asyncio.create_task(_defer(interaction), name="defer")
+    try:
+        yield
+    finally:
+        async with _turn(interaction):
+            deferring.cancel()
+        await asyncio.gather(deferring, return_exceptions=True)
+
+
+async def _defer(interaction: discord.Interaction[discord.Client]) -> None:
+    await asyncio.sleep(PATIENCE_SECONDS)
+    async with _turn(interaction):
+        if not interaction.response.is_done():
+            await interaction.response.defer(ephemeral=True, thinking=True)
+
+
+def _turn(interaction: discord.Interaction[discord.Client]) -> asyncio.Lock:
+    """Held while the interaction gets its first answer, of which there is one."""
+    lock: asyncio.Lock = interaction.extras.setdefault("turn", asyncio.Lock())
+    return lock
 
 
 async def whisper(
@@ -168,7 +196,10 @@ async def whisper(
     edit: bool = False,
 ) -> None:
     """Say something that only this person sees; with ``edit`` in place of the whisper they clicked on."""
-    if edit and interaction.message is not None and interaction.message.flags.ephemeral:
-        await interaction.response.edit_message(content=text, view=view)
-    else:
-        await interaction.response.send_message(text, view=view or discord.utils.MISSING, ephemeral=True)
+    async with _turn(interaction):
+        if interaction.response.is_done():  # it took so long that it was deferred
+            await interaction.edit_original_response(content=text, view=view)
+        elif edit and interaction.message is not None and interaction.message.flags.ephemeral:
+            await interaction.response.edit_message(content=text, view=view)
+        else:
+            await interaction.response.send_message(text, view=view or discord.utils.MISSING, ephemeral=True)
