@@ -7,7 +7,7 @@ import io
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -229,9 +229,24 @@ async def test_a_refused_token_is_one_sentence(tmp_path: Path) -> None:
     assert "x" * 35 not in said
 
 
-async def _started(folder: Path, more: dict[str, str], until: str) -> str:
-    """Start an adapter until it says a line that begins so."""
+async def test_bad_weather_at_the_start_is_waited_out(tmp_path: Path) -> None:
+    weather = [
+        ("getMe", 502),
+        ("getMe", 0),
+        ("deleteWebhook", 500),
+        ("setMyCommands", 429),
+        ("getUpdates", 502),
+    ]
+    assert await _started(tmp_path, {}, "Telegram: on as", weather) == "Telegram: on as @whosthat_test_bot"
+
+
+async def _started(
+    folder: Path, more: dict[str, str], until: str, weather: Sequence[tuple[str, int]] = ()
+) -> str:
+    """Start an adapter until it says a line that begins so, and polls if there was bad weather."""
     async with TelegramStandin() as telegram:
+        for method, status in weather:
+            telegram.fail_next(method, status)
         environ = {
             "TELEGRAM_TOKEN": telegram.token,
             "WHOSTHAT_TELEGRAM__API_BASE": telegram.api_base,
@@ -247,6 +262,9 @@ async def _started(folder: Path, more: dict[str, str], until: str) -> str:
                 async with asyncio.timeout(10):
                     while not (line := await heard.get()).startswith(until):
                         pass
+                if weather:
+                    await telegram.wait_ready()
+                    await telegram.wait_until(lambda: len(telegram.commands) == 6)
         finally:
             await ledger.close()
         return line
