@@ -295,6 +295,11 @@ class Ledger(Naming):
                     return []
         return await self.work.write(work)
 
+    async def reply_deleted(self, reply: Address) -> None:
+        """A message may have been one of ours, and is gone: whoever asks again is answered anew."""
+        if await self.answered_by(reply):
+            await self.work.write(lambda session: replies.forget_reply(session, reply))
+
     async def sweep(
         self,
         now: datetime,

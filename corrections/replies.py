@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.tables import PostRow, PredictionRow, ReplyRow
@@ -36,3 +36,14 @@ async def latest_reply(session: AsyncSession, platform: str, channel: str) -> tu
     if newest is None:
         return ()
     return await answered_by(session, Address(platform, "", channel, newest.message))
+
+
+async def forget_reply(session: AsyncSession, reply: Address) -> None:
+    """A message of ours is gone: what it answered counts as not answered."""
+    await session.execute(
+        delete(ReplyRow).where(
+            ReplyRow.platform == reply.platform,
+            ReplyRow.channel == reply.channel,
+            ReplyRow.message == reply.message,
+        )
+    )

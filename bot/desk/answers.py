@@ -248,7 +248,11 @@ class Answers:
                 await underway.done.wait()
 
     async def message_deleted(self, address: Address) -> list[Address]:
-        """A posted message is gone: its unapproved bytes go too; returns our replies, to be deleted."""
+        """A message is gone: a posted one takes its unapproved bytes along, and our replies, returned here.
+
+        One of our own takes nothing along, but whoever asks again is answered anew.
+        """
+        await self._ledger.reply_deleted(address)
         key = _key(address)
         if key in self._answering:
             self._answering[key].deleted = True

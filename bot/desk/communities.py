@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Collection
@@ -14,6 +15,8 @@ from bot.words import FALLBACK
 from corrections.errors import BadSetting
 from corrections.ledger import Ledger
 from corrections.types import Address, Community, CommunitySettings
+
+log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 3.0
 """For how long a look into the ledger counts; another process may have changed something since."""
@@ -45,7 +48,8 @@ class Communities:
                 place.home, person.key, dataclasses.replace(before, **changes), datetime.now(UTC)
             )
         except BadSetting as error:
-            return Refused(f"error-setting-{error.reason}")
+            log.info("a setting was refused: %s", error)
+            return Refused("error-setting")
         self._remember(place.home, after)
         return after
 

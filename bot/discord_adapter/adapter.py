@@ -24,6 +24,9 @@ from bot.words import words
 
 log = logging.getLogger(__name__)
 
+FINISH_SECONDS = 5.0
+"""How long clicks and commands under way may take once we are told to stop."""
+
 
 def _passes(error: BaseException) -> bool:
     """Whether trying again later may help: the network, or Discord's own trouble."""
@@ -63,7 +66,7 @@ class DiscordAdapter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._client is not None:
-            await self._client.clicks.finish(5)
+            await self._client.busy.finish(FINISH_SECONDS)
             await self._client.close()
         if self._task is not None:
             self._task.cancel()

@@ -6,7 +6,6 @@ own dispatcher would want each view in memory.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused, TakenBack, Thanks
 from bot.discord_adapter import mine, rendering
 from bot.discord_adapter.asking import asker, place_of
+from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.lately import Lately
 from bot.discord_adapter.registering import DELIVERED_TWICE_SECONDS
 from bot.discord_adapter.setup import Setup
@@ -34,15 +34,16 @@ Interaction = discord.Interaction[discord.Client]
 class Clicks:
     """Turns clicks into desk calls, and their outcomes into messages that only the person sees."""
 
-    def __init__(self, desk: Desk, setup: Setup) -> None:
+    def __init__(self, desk: Desk, setup: Setup, busy: Busy) -> None:
         self._desk = desk
+        self._busy = busy
         self._setup = setup
         self._refreshing: dict[Address, bool] = {}  # True: it changed again meanwhile
-        self._tasks: set[asyncio.Task[None]] = set()
         self._handled = Lately(DELIVERED_TWICE_SECONDS)
 
     async def handle(self, interaction: Interaction) -> None:
         """One component or form. Ids that we never made are answered, not obeyed."""
+        self._busy.join()
         if not self._handled.first(interaction.id):  # a second undo would take back something else
             return
         data: dict[str, Any] = dict(interaction.data or {})
@@ -114,14 +115,7 @@ class Clicks:
 
     def refresh(self, client: discord.Client, prediction_id: int) -> None:
         """Bring the counts on the public reply's buttons up to date, in the background, each reply once."""
-        task = asyncio.create_task(self._refresh(client, prediction_id), name=f"refresh-{prediction_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def finish(self, seconds: float) -> None:
-        """Let the refreshing end, at most that long."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        self._busy.start(self._refresh(client, prediction_id), f"refresh-{prediction_id}")
 
     async def _refresh(self, client: discord.Client, prediction_id: int) -> None:
         found = await self._desk.reply_of(prediction_id)

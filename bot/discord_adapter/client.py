@@ -19,6 +19,7 @@ from bot.discord_adapter.asking import (
     looks_like_a_picture,
     person,
 )
+from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.commands import add_commands, add_explanations
 from bot.discord_adapter.older import Older
@@ -73,8 +74,9 @@ class WhosthatClient(discord.Client):
             self._auto_channels, settings.limits.person_per_minute, message_content=message_content
         )
         setup = Setup(desk, operator)
-        self.clicks = Clicks(desk, setup)
-        self._tree = Commands(self)
+        self.busy = Busy()
+        self.clicks = Clicks(desk, setup, self.busy)
+        self._tree = Commands(self, self.busy)
         add_commands(self._tree, desk, pictures, self.clicks)
         add_explanations(self._tree, desk, setup, settings.retention.unvoted_hours)
         self._tree.error(self._command_failed)

@@ -11,6 +11,7 @@ from discord import app_commands
 from discord.http import Route
 from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_exponential, wait_random
 
+from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.lately import Lately
 from bot.words import FALLBACK, nearest, words
 
@@ -58,7 +59,8 @@ class CatalogueTranslator(app_commands.Translator):
 class Commands(app_commands.CommandTree[discord.Client]):
     """A tree that runs an interaction once, however often it is delivered."""
 
-    def __init__(self, client: discord.Client) -> None:
+    def __init__(self, client: discord.Client, busy: Busy) -> None:
+        self._busy = busy
         super().__init__(
             client,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
@@ -67,7 +69,8 @@ class Commands(app_commands.CommandTree[discord.Client]):
         self._handled = Lately(DELIVERED_TWICE_SECONDS)
 
     async def interaction_check(self, interaction: discord.Interaction[discord.Client]) -> bool:
-        """A second undo would take back something else."""
+        """A second undo would take back something else; what runs is known, so that a stop can wait."""
+        self._busy.join()
         return self._handled.first(interaction.id)
 
     async def register(self) -> None:

@@ -14,6 +14,7 @@ from bot.desk.types import Refused
 from bot.discord_adapter import panel
 from bot.discord_adapter.asking import asker, place_of
 from bot.discord_adapter.voices import whisper
+from bot.wording import refusal
 from bot.words import Words, words
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Setup:
             place = place_of(interaction)
             settings = await self._desk.change_settings(asker(interaction), place, **changes)
             if isinstance(settings, Refused):
-                await whisper(interaction, w("discord-setup-refused"))
+                await whisper(interaction, refusal(settings, w))
                 return
             log.info("server %s changed its settings: %s", interaction.guild.id, ", ".join(changes))
             await whisper(

@@ -16,6 +16,7 @@ from bot.telegram_adapter.asking import chat_of, is_private, place_of
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.connection import Bot
 from bot.telegram_adapter.voices import Speaker
+from bot.wording import refusal
 from bot.words import Words, words
 from corrections.types import LANGUAGES, Address, CommunitySettings
 
@@ -52,7 +53,7 @@ class Choosing:
             return w("telegram-setup-refused")
         chosen = await self._desk.change_settings(who, place, **changes)
         if isinstance(chosen, Refused):
-            return w("error-old-button")  # no button of ours offers what cannot be chosen
+            return refusal(chosen, w)
         self._background.start(self._redraw(place_of(message), w), "settings")
         return w("telegram-setup-noted")
 

@@ -245,6 +245,15 @@ async def test_deleted_while_our_reply_is_on_its_way_the_reply_goes_too(desk: De
     assert [each.message for each in voice.unsaid] == ["ours-1"]
 
 
+async def test_a_reply_that_somebody_deleted_is_said_again_to_who_asks(desk: Desk) -> None:
+    first, again = Voice(), Voice()
+    ask = asking(drawing("red"))
+    await desk.answer(ask, first)
+    assert await desk.message_deleted(Address("test", "place", "channel", "ours-1")) == []
+    await desk.answer(ask, again)
+    assert only(again).prediction_id == only(first).prediction_id
+
+
 async def test_a_refusal_goes_with_the_message_too(desk: Desk) -> None:
     voice = Voice()
     ask = asking(b"no picture")

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.e2e.running import discord_settings, running_bot, start_bot, until
+from tests.e2e.running import VOTES, discord_settings, running_bot, start_bot, until
 from tests.e2e.test_discord import scene
 from tests.standins.discord import DiscordStandin, Overlong, Redirect
 from tests.standins.drawings import drawing, encoded
@@ -141,6 +141,26 @@ async def test_told_to_stop_it_finishes_what_it_has_begun_and_leaves_nothing(
         sockets = [c.laddr for c in psutil.net_connections("inet") if c.pid in {p.pid for p in family}]
         assert not sockets
         assert not list((tmp_path / "data").rglob("*.tmp*"))
+
+
+async def test_told_to_stop_during_clicks_whoever_is_noted_is_thanked(tmp_path: Path, bundle: Path) -> None:
+    async with DiscordStandin() as discord:
+        guild = discord.guild("Fans")
+        channel = guild.text_channel("pictures")
+        fans = [guild.member(f"fan {number}") for number in range(20)]
+        bot = await start_bot(tmp_path, bundle, **discord_settings(discord))
+        await discord.wait_ready()
+        reply = await discord.wait_reply(to=await fans[0].post(channel, files=[("a.png", drawing("red"))]))
+        with discord.hold("POST", "/interactions/*") as hold:  # Discord takes its time to take an answer
+            clicks = [await fan.click(reply, reply.buttons[0].custom_id) for fan in fans]
+            await until(lambda: len(bot.rows(VOTES)) == len(fans), 20)
+            bot.process.send_signal(signal.SIGTERM)
+            await bot.line("^Stopping")
+            hold.release()
+        assert await bot.ended() == 0
+        answers = [await click.response(timeout=1) for click in clicks]
+        assert all(answer.message.content.startswith("Thank you, noted") for answer in answers)
+        assert "Traceback" not in bot.output
 
 
 async def test_killed_it_leaves_no_worker_behind(tmp_path: Path, bundle: Path) -> None:
