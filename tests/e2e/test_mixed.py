@@ -1,7 +1,8 @@
 """Mixed traffic on both platforms, with drops and 5xx on both: nothing lost, nothing twice.
 
-Ten minutes in CI, one elsewhere; ``WHOSTHAT_TEST_SOAK_SECONDS`` makes it shorter or longer. The real bot runs as a subprocess against both
-stand-ins at once; people post pictures and press buttons all the time while the network is made bad.
+Ten minutes in CI, one elsewhere; ``WHOSTHAT_TEST_SOAK_SECONDS`` makes it shorter or longer. The real bot runs
+as a subprocess against both stand-ins at once; people post pictures and press buttons all the time while the
+network is made bad.
 """
 
 from __future__ import annotations
