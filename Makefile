@@ -27,7 +27,7 @@ setup-dev: .venv/.dev-ready
 	@echo "Installing what the bot needs into .venv …"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/run.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/backbone.txt
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e . 2>.venv/install.log || { cat .venv/install.log; exit 1; }
 	@touch $@
 
 .venv/.dev-ready: requirements/dev.txt .venv/.run-ready
