@@ -15,12 +15,18 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yarl import URL
 
 from bot.errors import FetchError
 
+TRIES = 3
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_read=10)
 REDIRECTS = 3
+
+
+class _Interrupted(FetchError):
+    """The network's trouble, which may pass: fetching can be tried again."""
 
 
 def is_public(address: str) -> bool:
@@ -79,10 +85,18 @@ async def fetch_public(
     raise FetchError("link-refused", "it redirects too often")
 
 
+@retry(
+    retry=retry_if_exception_type(_Interrupted),
+    stop=stop_after_attempt(TRIES),
+    wait=wait_random_exponential(multiplier=0.2, max=2),
+    reraise=True,
+)
 async def fetch_from_hosts(
     session: aiohttp.ClientSession, link: str, hosts: Collection[str], max_bytes: int
 ) -> bytes:
     """Fetch an attachment from one of ``hosts`` (``name`` or ``name:port``), following nothing.
+
+    What the network or the other side's own trouble interrupts is tried again, `TRIES` times in all.
 
     Raises:
         FetchError: refused, gone, too large or too slow.
@@ -129,13 +143,15 @@ class _asked:  # noqa: N801  # used like a function
         except TimeoutError:
             raise FetchError("link-slow") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise FetchError("link-gone", str(error)) from None
+            raise _Interrupted("link-gone", str(error)) from None
 
     async def __aexit__(self, *exc: Any) -> None:
         await self._request.__aexit__(*exc)
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    if response.status >= 500:
+        raise _Interrupted("link-gone", f"HTTP {response.status}")
     if response.status != 200:
         raise FetchError("link-gone", f"HTTP {response.status}")
     if (response.content_length or 0) > max_bytes:
@@ -149,5 +165,5 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     except TimeoutError:
         raise FetchError("link-slow") from None
     except aiohttp.ClientError as error:
-        raise FetchError("link-gone", str(error)) from None
+        raise _Interrupted("link-gone", str(error)) from None
     return bytes(body)

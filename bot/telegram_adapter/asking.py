@@ -14,7 +14,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError, TimedOut
 
 from bot.desk.types import Ask, Person
 from bot.errors import FetchError
-from bot.telegram_adapter.connection import Bot
+from bot.telegram_adapter.connection import Bot, patiently
 from corrections.types import Address
 
 PLATFORM = "telegram"
@@ -135,7 +135,8 @@ class Pictures:
                 file = await self._bot.get_file(picture.file_id)
                 if (file.file_size or 0) > self._max_bytes:
                     raise FetchError("too-many-bytes")
-                return bytes(await file.download_as_bytearray())
+                # The library asks again for messages but not for files, and a file can be fetched twice.
+                return bytes(await patiently(file.download_as_bytearray, DOWNLOAD_SECONDS))
         except (TimeoutError, TimedOut):
             raise FetchError("link-slow") from None
         except BadRequest as error:

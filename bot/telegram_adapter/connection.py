@@ -88,13 +88,14 @@ class Patience(AIORateLimiter):
     ) -> Any:
         """Make one call, until it is answered for good."""
         if not endpoint.startswith(("send", "edit")):
-            return await _patiently(partial(callback, *args, **kwargs), QUESTION_SECONDS)
+            return await patiently(partial(callback, *args, **kwargs), QUESTION_SECONDS)
         limited = partial(super().process_request, callback, args, kwargs, endpoint, data, rate_limit_args)
         async with self._locks.setdefault(data.get("chat_id"), asyncio.Lock()):
-            return await _patiently(limited, MESSAGE_SECONDS)
+            return await patiently(limited, MESSAGE_SECONDS)
 
 
-async def _patiently(call: Call, seconds: float) -> Any:
+async def patiently(call: Call, seconds: float) -> Any:
+    """Make a call until it is answered for good, for that many seconds."""
     retrying = AsyncRetrying(
         retry=retry_if_exception(passes), wait=pause, stop=stop_before_delay(seconds), reraise=True
     )

@@ -25,6 +25,8 @@ def near(address: str) -> bool:
 
 @asynccontextmanager
 async def served(host: str = "127.0.0.1") -> AsyncIterator[str]:
+    asked: list[web.Request] = []
+
     async def picture(_: web.Request) -> web.Response:
         return web.Response(body=PICTURE, content_type="image/png")
 
@@ -41,11 +43,20 @@ async def served(host: str = "127.0.0.1") -> AsyncIterator[str]:
             await response.write(b"\0" * (1 << 16))
         return response
 
+    async def flaky(request: web.Request) -> web.Response:
+        asked.append(request)
+        if len(asked) == 1:
+            raise web.HTTPBadGateway
+        if len(asked) == 2:
+            assert request.transport
+            request.transport.abort()
+        return await picture(request)
+
     async def missing(_: web.Request) -> web.Response:
         raise web.HTTPNotFound
 
     app = web.Application()
-    app.add_routes([web.get(f"/{f.__name__}", f) for f in (picture, away, around, endless, missing)])
+    app.add_routes([web.get(f"/{f.__name__}", f) for f in (picture, away, around, endless, flaky, missing)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, 0).start()
@@ -110,6 +121,12 @@ async def test_too_much_gone_and_closed_have_their_reasons() -> None:
         assert await refused(f"{url}/endless", allowed=near) == "too-many-bytes"
         assert await refused(f"{url}/missing", allowed=near) == "link-gone"
     assert await refused(f"{url}/picture", allowed=near) == "link-gone"
+
+
+async def test_an_attachment_that_is_interrupted_is_fetched_again() -> None:
+    async with served() as url, aiohttp.ClientSession() as session:
+        host = url.removeprefix("http://")
+        assert await fetch_from_hosts(session, f"{url}/flaky", [host], MAX) == PICTURE
 
 
 async def test_attachments_come_from_the_listed_hosts_and_follow_nothing() -> None:
