@@ -161,7 +161,7 @@ class Answers:
         language: str,
     ) -> Identified | Refused | None:
         if refused := self._over_limit(ask, slot, chosen.person_per_minute):
-            return refused if ask.direct or self._limits.first_refusal(*ask.asker.key) else None
+            return refused if ask.waiting or self._limits.first_refusal(*ask.asker.key) else None
         try:
             sight = await self._look(ask, fetch)
         except (FetchError, ModelError) as error:

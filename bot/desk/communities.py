@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.desk.types import Person, Refused
-from bot.words import FALLBACK
+from bot.words import FALLBACK, spoken
 from corrections.errors import BadSetting
 from corrections.ledger import Ledger
 from corrections.types import Address, Community, CommunitySettings
@@ -60,8 +60,8 @@ class Communities:
             self._known.pop(each, None)
 
     async def language(self, person: Person, community: Community) -> str:
-        """The person's client says it; where it does not, the community has chosen, or it is English."""
-        return person.language or (await self.of(community)).language or FALLBACK
+        """The person's client says it; where it speaks none of ours, the community has chosen, or English."""
+        return spoken(person.language) or (await self.of(community)).language or FALLBACK
 
     async def watches(self, place: Address, default: Collection[str]) -> bool:
         """Whether pictures in that channel are answered unasked; ``default`` where nobody has chosen."""

@@ -32,7 +32,8 @@ class Ask:
     ``pictures`` fetch the bytes of one picture each when called (raising `bot.errors.FetchError`).
     ``direct``: somebody asked for an answer, instead of posting in a watched channel. ``asker`` pays for
     it with their limit; ``poster`` is whose pictures these are. ``left_out`` counts pictures over the limit
-    of one message.
+    of one message. ``waiting``: the platform shows that an answer is under way, so there must be one, even
+    if it only repeats that this is too much.
     """
 
     address: Address
@@ -41,6 +42,7 @@ class Ask:
     pictures: tuple[Callable[[], Awaitable[bytes]], ...]
     direct: bool
     left_out: int = 0
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Pictures:
         poster: Person,
         asker: Person,
         direct: bool,
+        waiting: bool = False,
     ) -> Ask:
         """One ask about these attachments."""
         taken = attachments[: self._per_message]
@@ -86,6 +87,7 @@ class Pictures:
             pictures=tuple(partial(self._fetch, each) for each in taken),
             direct=direct,
             left_out=len(attachments) - len(taken),
+            waiting=waiting,
         )
 
     async def _fetch(self, attachment: discord.Attachment) -> bytes:

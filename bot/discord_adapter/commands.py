@@ -33,7 +33,7 @@ def add_commands(tree: Commands, desk: Desk, pictures: Pictures, clicks: Clicks)
     async def whois(interaction: Interaction, picture: discord.Attachment) -> None:
         await interaction.response.defer(thinking=True)
         who = asker(interaction)
-        ask = pictures.ask(place_of(interaction), [picture], poster=who, asker=who, direct=True)
+        ask = pictures.ask(place_of(interaction), [picture], poster=who, asker=who, direct=True, waiting=True)
         await desk.answer(ask, InteractionVoice(interaction))
 
     @tree.context_menu(name=translated("discord-whois-menu"))
@@ -50,6 +50,7 @@ def add_commands(tree: Commands, desk: Desk, pictures: Pictures, clicks: Clicks)
             poster=person(message.author),
             asker=who,
             direct=True,
+            waiting=True,
         )
         await desk.answer(ask, InteractionVoice(interaction))
 

@@ -102,7 +102,7 @@ class Pages:
             return picture
 
         voice = _Heard(address)
-        await self._desk.answer(Ask(address, person, person, (fetch,), direct=True), voice)
+        await self._desk.answer(Ask(address, person, person, (fetch,), direct=True, waiting=True), voice)
         if isinstance(voice.said, Already):
             prediction = int(voice.said.reply.message.rpartition("-")[2])
             return await self._desk.recall(prediction, person.language) or Refused("error-prediction-gone")

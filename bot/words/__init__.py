@@ -61,10 +61,15 @@ def words(wanted: str = FALLBACK) -> Words:
 
 def nearest(wanted: str) -> str:
     """The catalogue for a tag: that very language, else a kind of it, else English."""
+    return spoken(wanted) or FALLBACK
+
+
+def spoken(wanted: str) -> str:
+    """The catalogue for a tag; empty if there is none for that language."""
     tag = wanted.replace("_", "-").casefold()
     exact = [language for language in languages() if language.casefold() == tag]
     same = [language for language in languages() if language.split("-")[0] == tag.split("-")[0]]
-    return (exact or same or [FALLBACK])[0]
+    return (exact or same or [""])[0]
 
 
 @cache

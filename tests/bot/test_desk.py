@@ -286,6 +286,35 @@ async def test_who_still_waits_when_it_stops_is_told_so(desk: Desk, eyes: TableE
     assert [each.key for each in reply.outcomes if isinstance(each, Refused)] == ["error-stopping"]
 
 
+async def test_who_asks_too_much_is_told_once_unless_they_are_kept_waiting(ledger: Ledger) -> None:
+    desk = Desk(TableEyes(), ledger, RateLimits(1, 100))
+    voice = Voice()
+    for number in range(4):
+        await desk.answer(asking(drawing("red", seed=number), message=str(number)), voice)
+    assert [isinstance(each, Reply) and bool(each.identified) for each in voice.said] == [True, False]
+    waiting = dataclasses.replace(asking(drawing("red"), message="slash"), waiting=True)
+    await desk.answer(waiting, voice)
+    assert len(voice.said) == 3
+
+
+@pytest.mark.parametrize(
+    ("client", "chosen", "spoken"),
+    [
+        ("zh-TW", "en", "zh-TW"),
+        ("de", "zh-CN", "zh-CN"),
+        ("", "zh-CN", "zh-CN"),
+        ("de", "", "en"),
+        ("", "", "en"),
+    ],
+)
+async def test_the_persons_language_then_the_places_then_english(
+    desk: Desk, client: str, chosen: str, spoken: str
+) -> None:
+    here = Address("test", "place", "channel", "")
+    await desk.change_settings(ANN, here, language=chosen)
+    assert await desk.language(Person("test", "eve", client), here) == spoken
+
+
 async def test_new_names_are_limited_by_the_day(tmp_path: Path, eyes: TableEyes) -> None:
     ledger = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/whosthat.db", tmp_path, proposals_per_day=1)
     try:
