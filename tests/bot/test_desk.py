@@ -300,7 +300,7 @@ async def test_who_asks_too_much_is_told_once_unless_they_are_kept_waiting(ledge
 @pytest.mark.parametrize(
     ("client", "chosen", "spoken"),
     [
-        ("zh-TW", "en", "zh-TW"),
+        ("zh-TW", "en", "zh-CN"),
         ("de", "zh-CN", "zh-CN"),
         ("", "zh-CN", "zh-CN"),
         ("de", "", "en"),
