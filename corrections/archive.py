@@ -19,7 +19,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Self, TypeVar
 
 from corrections.errors import BackupError
 from corrections.people import KEY_BYTES, KEY_FILE
@@ -30,6 +30,7 @@ FORMAT = 1
 _BLOB = re.compile(r"blobs/([0-9a-f]{2})/([0-9a-f]{62})\.[a-z0-9]{1,8}")
 _LARGEST_BLOB, _LARGEST_MANIFEST = 256 << 20, 256 << 20
 _AT_ONCE = 1 << 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,19 @@ class Manifest:
             plain = json.loads(content)
             if plain["format"] > FORMAT:
                 raise BackupError("this backup was made by a newer version of this program: update it first")
-            made = cls(
-                str(plain["made_at"]), str(plain["revision"]), dict(plain["counts"]), dict(plain["files"])
-            )
-        except (ValueError, TypeError, KeyError) as error:
+            made_at, revision, counts, files = (plain[n] for n in ("made_at", "revision", "counts", "files"))
+            if not (isinstance(made_at, str) and isinstance(revision, str)):
+                raise TypeError("no text")
+            return cls(made_at, revision, _each(counts, int), _each(files, str))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise BackupError("this is not a backup of whosthat: its manifest cannot be read") from error
-        return made
+
+
+def _each(plain: object, kind: type[T]) -> dict[str, T]:
+    """A JSON object, all of whose values are of one kind; TypeError otherwise."""
+    if not isinstance(plain, dict) or not all(isinstance(value, kind) for value in plain.values()):
+        raise TypeError(f"no object of {kind.__name__}")
+    return plain
 
 
 class Packer:
@@ -103,14 +111,48 @@ def add_file(tar: tarfile.TarFile, name: str, path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class Header(tarfile.TarInfo):
+    """A member's header; one that is not of a plain file is refused before what belongs to it is read.
+
+    The long names of GNU and the records of pax would be read into memory whole, however large they say
+    they are, before a name is known. A backup has none: its names are short, and sizes above 8 GiB are
+    written in GNU's binary form instead of a pax record.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """From 512 bytes.
+
+        Raises:
+            BackupError: a link, a folder, a record about another member, or a size below nothing.
+        """
+        header = super().frombuf(buf, encoding, errors)
+        if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or header.size < 0:
+            raise BackupError(
+                f"this is not a backup of whosthat: {header.name[:80]!r} does not belong into one"
+            )
+        return header
+
+    def tobuf(
+        self,
+        format: int | None = tarfile.GNU_FORMAT,  # noqa: A002
+        encoding: str | None = tarfile.ENCODING,
+        errors: str = "surrogateescape",
+    ) -> bytes:
+        """As 512 bytes, in GNU's form whatever the archive's."""
+        return super().tobuf(tarfile.GNU_FORMAT, encoding, errors)
+
+
 def _entry(name: str, size: int) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(name)
+    entry = Header(name)
     entry.size, entry.mode = size, 0o600
     return entry
 
 
 def members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes], int]]:
     """Name, content and size of each member, in order; whatever a backup does not hold is refused.
+
+    ``tar`` is opened with `Header` as its ``tarinfo``.
 
     Raises:
         BackupError: a link, a folder, a path, a name that is not ours, one twice, or one too large.

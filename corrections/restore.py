@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from corrections import schema
-from corrections.archive import DATABASE, MANIFEST, Manifest, copy, digest_in, members
+from corrections.archive import DATABASE, MANIFEST, Header, Manifest, copy, digest_in, members
 from corrections.backup import check, ledger_file
 from corrections.errors import BackupError, SchemaTooNew
 from corrections.lock import LOCK_FILE, DataDirLock
@@ -119,7 +119,7 @@ def _unpack(archive: Path, staging: Path, progress: Progress) -> Manifest:
     manifest = b""
     whole, room = max(1, archive.stat().st_size), shutil.disk_usage(staging).free
     try:
-        with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+        with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:gz", tarinfo=Header) as tar:
             for name, content, size in members(tar):
                 progress(file.tell() / whole)
                 room -= size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -15,12 +16,14 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from corrections.archive import DATABASE, MANIFEST
+from corrections.archive import DATABASE, MANIFEST, Header, add, add_file, members
 from corrections.backup import BackedUp, back_up
 from corrections.blobs import BlobStore
 from corrections.errors import BackupError, InUse, LedgerError, NotALedger, PersonKeyError, SchemaTooNew
@@ -276,6 +279,80 @@ def test_links_and_the_like(archive: Path, tmp_path: Path, kind: bytes) -> None:
     name = "blobs/ab/" + "c" * 62 + ".webp"
     bad = repack(archive, tmp_path / "bad", {name: link(name, kind)})
     refused(tmp_path / "new", bad, BackupError, "does not belong into one")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE,
+        tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("first", [True, False])
+def test_a_header_that_says_it_is_huge_is_not_read(tmp_path: Path, kind: bytes, first: bool) -> None:
+    header, size = link("././@LongLink", kind), 128 << 20
+    header.size = size
+    bad = tmp_path / "bad"
+    with gzip.open(bad, "wb", compresslevel=1) as file:
+        if not first:
+            file.write(tarfile.TarInfo(MANIFEST).tobuf())
+        file.write(header.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(size >> 20):
+            file.write(b"a" * (1 << 20))
+        file.write(tarfile.TarInfo(DATABASE).tobuf())
+    assert bad.stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        refused(tmp_path / "new", bad, BackupError, "'././@LongLink' does not belong into one")
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_ledger_above_8_gibibytes_has_a_header_that_we_read(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(9 << 30)  # a hole, which takes no room
+    packed = io.BytesIO()
+
+    class Full(OSError):
+        pass
+
+    class Headers(io.RawIOBase):
+        """Keeps what is written first."""
+
+        def write(self, content: Any) -> int:
+            packed.write(content)
+            if packed.tell() > 1 << 16:
+                raise Full
+            return len(content)
+
+    with pytest.raises(Full), tarfile.open(fileobj=Headers(), mode="w|") as tar:
+        add_file(tar, DATABASE, large)
+    packed.seek(0)
+    with tarfile.open(fileobj=packed, mode="r:", tarinfo=Header) as tar:
+        name, _, size = next(members(tar))
+    assert (name, size) == (DATABASE, 9 << 30)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"format": 1, "made_at": "x", "revision": "3", "counts": {}, "files": ' + b"[" * 200_000,
+        b'{"format": ' + b'{"a":' * 200_000,
+        b'{"format": 1, "made_at": "x", "revision": "3", "counts": {}, "files": {"a": ["b"]}}',
+        b'{"format": 1, "made_at": "x", "revision": "3", "counts": {"votes": "b"}, "files": {}}',
+        b'{"format": 1, "made_at": "x", "revision": ["3"], "counts": {}, "files": {}}',
+        b'{"format": 1, "made_at": "x", "revision": "3", "counts": [], "files": []}',
+        b"[1]", b"\xff", b"3",
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_a_manifest_that_is_none(tmp_path: Path, content: bytes) -> None:
+    bad = tmp_path / "bad"
+    with tarfile.open(bad, "w:gz") as tar:
+        add(tar, MANIFEST, content)
+    refused(tmp_path / "new", bad, BackupError, "its manifest cannot be read")
 
 
 def test_what_lies_about_itself(archive: Path, tmp_path: Path) -> None:
