@@ -19,6 +19,7 @@ SECONDS = 20
 NEEDED = {
     "view_channel": "doctor-permission-view",
     "send_messages": "doctor-permission-send",
+    "send_messages_in_threads": "doctor-permission-threads",
     "read_message_history": "doctor-permission-history",
 }
 MOST_NAMED = 5
@@ -79,21 +80,30 @@ async def _channels(
         found, wrong = await guilds.every(guild, w)
         looked += found
         troubles += wrong
+    later: list[Finding] = []
+    if guilds.threadless:
+        later = [skipped("discord-threads", w("doctor-discord-threads", count=guilds.threadless))]
     if not troubles:
-        return [ok("discord-channels", w("doctor-discord-channels-ok", count=looked))]
+        return [ok("discord-channels", w("doctor-discord-channels-ok", count=looked)), *later]
     left = len(troubles) - MOST_NAMED
     findings = [bad("discord-channels", each) for each in troubles[:MOST_NAMED]]
     return [
         *findings,
         *([bad("discord-channels", w("doctor-discord-channels-more", count=left))] if left > 0 else []),
+        *later,
     ]
 
 
 class _Guilds:
-    """Servers with the bot's roles in them, asked for once each."""
+    """Servers with the bot's roles in them, asked for once each.
+
+    ``threadless`` counts the channels without a thread in which the bot could not answer in one.
+    """
 
     def __init__(self, client: discord.Client) -> None:
+        self.threadless = 0
         self._client = client
+        self._threads: dict[int, set[int]] = {}
         self._known: dict[int, tuple[discord.Guild, discord.Member]] = {}
 
     async def one(self, channel: str, w: Words) -> str:
@@ -111,7 +121,7 @@ class _Guilds:
             return _lacking(channel, ["view_channel"], w)
         except ValueError:
             return w("doctor-discord-channel-gone", channel=channel)
-        return _wrong(placed, me, w)
+        return await self._wrong(placed, isinstance(found, discord.Thread), guild, me, w)
 
     async def every(self, guild_id: str, w: Words) -> tuple[int, list[str]]:
         """How many channels of a server the bot reads, and what is wrong with them."""
@@ -120,9 +130,35 @@ class _Guilds:
             channels = await guild.fetch_channels()
         except (discord.NotFound, discord.Forbidden):
             return 0, []  # it was thrown out of there
-        text = [each for each in channels if isinstance(each, discord.TextChannel)]
+        text = [each for each in channels if isinstance(each, discord.TextChannel | discord.ForumChannel)]
         seen = [each for each in text if each.permissions_for(me).view_channel]
-        return len(seen), [trouble for each in seen if (trouble := _wrong(each, me, w))]
+        wrong = [await self._wrong(each, False, guild, me, w) for each in seen]
+        return len(seen), [trouble for trouble in wrong if trouble]
+
+    async def _wrong(
+        self, channel: object, thread: bool, guild: discord.Guild, me: discord.Member, w: Words
+    ) -> str:
+        """What is wrong with a channel; ``thread``: what is watched is a thread in it.
+
+        An announcement channel is a text channel to discord.py.
+        """
+        if not isinstance(channel, discord.abc.GuildChannel):
+            return ""
+        has = channel.permissions_for(me)
+        missing = {name for name in NEEDED if not getattr(has, name)}
+        if thread or isinstance(channel, discord.ForumChannel):
+            missing.discard("send_messages")  # everything there is said in a thread
+        elif "send_messages_in_threads" in missing and channel.id not in await self._with_threads(guild):
+            missing.discard("send_messages_in_threads")
+            self.threadless += not missing
+        named = [name for name in NEEDED if name in missing]
+        return _lacking(f"#{channel.name}", named, w) if named else ""
+
+    async def _with_threads(self, guild: discord.Guild) -> set[int]:
+        """The channels of a server in which there are threads now."""
+        if guild.id not in self._threads:
+            self._threads[guild.id] = {each.parent_id for each in await guild.active_threads()}
+        return self._threads[guild.id]
 
     async def _guild(self, guild_id: int) -> tuple[discord.Guild, discord.Member]:
         if guild_id not in self._known:
@@ -130,14 +166,6 @@ class _Guilds:
             guild = await self._client.fetch_guild(guild_id, with_counts=False)
             self._known[guild_id] = guild, await guild.fetch_member(self._client.user.id)
         return self._known[guild_id]
-
-
-def _wrong(channel: object, me: discord.Member, w: Words) -> str:
-    if not isinstance(channel, discord.abc.GuildChannel):
-        return ""
-    has = channel.permissions_for(me)
-    missing = [name for name in NEEDED if not getattr(has, name)]
-    return _lacking(f"#{channel.name}", missing, w) if missing else ""
 
 
 def _lacking(channel: str, missing: Iterable[str], w: Words) -> str:

@@ -372,8 +372,13 @@ doctor-discord-channels-more = Discord: { $count ->
     [one] one more channel has
    *[other] { $count } more channels have
 } such trouble; the channel's settings → Permissions show it.
+doctor-discord-threads = Discord: { $count ->
+    [one] one watched channel does
+   *[other] { $count } watched channels do
+} not let the bot answer in threads; there are none now, and Send Messages in Threads would help when there are.
 doctor-permission-view = View Channel
 doctor-permission-send = Send Messages
+doctor-permission-threads = Send Messages in Threads
 doctor-permission-history = Read Message History
 doctor-telegram-none = Telegram: off, TELEGRAM_TOKEN is not set.
 doctor-telegram-ok = Telegram: the token is that of { $bot }.
@@ -381,12 +386,28 @@ doctor-telegram-refused = Telegram: the token was refused: ask BotFather for ano
 doctor-telegram-away = Telegram: it cannot be reached ({ $why }): check the network and telegram.api_base.
 doctor-telegram-privacy-off = Telegram: privacy mode is off, so groups may have all their pictures answered.
 doctor-telegram-privacy-on = Telegram: privacy mode is on, so in groups only mentions, replies and commands reach the bot; BotFather changes that (/setprivacy).
+doctor-telegram-privacy-admin = Telegram: privacy mode is on, but the bot is an admin of { $count ->
+    [one] the one group that wants
+   *[other] the { $count } groups that want
+} every picture answered, and admins see everything.
 doctor-telegram-privacy-bad = Telegram: { $count ->
     [one] one group wants
    *[other] { $count } groups want
-} every picture answered, but privacy mode is on: switch it off (BotFather → /setprivacy → Disable), then take the bot out of the group and add it again.
+} every picture answered, but privacy mode is on: switch it off (BotFather → /setprivacy → Disable), then take the bot out of the group and add it again, or make it an admin there.
+doctor-telegram-mute = Telegram: { $count ->
+    [one] one group wants
+   *[other] { $count } groups want
+} every picture answered, but the bot may not write there: let an admin of the group lift that (Permissions → Exceptions, or Post Messages in a channel).
+doctor-telegram-gone = Telegram: the bot is no longer in { $count ->
+    [one] one group that wants
+   *[other] { $count } groups that want
+} every picture answered.
 doctor-telegram-polling = Telegram: it is polled, and no webhook is in the way.
 doctor-telegram-webhook-ok = Telegram: the webhook at { $host } is set and works.
+doctor-telegram-webhook-was = Telegram: the webhook at { $host } is set; it last failed { $count ->
+    [one] an hour
+   *[other] { $count } hours
+} ago ({ $why }).
 doctor-telegram-webhook-left = Telegram: a webhook at { $host } is set, but telegram.mode is "polling": stop whatever set it, or set telegram.mode to "webhook".
 doctor-telegram-webhook-none = Telegram: telegram.mode is "webhook", but none is set: start the bot, which sets it, or set telegram.mode to "polling".
 doctor-telegram-webhook-other = Telegram: the webhook is at { $host }, not at { $wanted } as telegram.webhook_url says: start the bot, which sets it.

@@ -72,7 +72,7 @@ error-link-slow = 我没能及时取到那张图，请再试一次。
 error-person-limit = 你发的图片有点多，请过 { $seconds } 秒再继续。
 error-community-limit = 这里问的图片有点多，请过 { $seconds } 秒再继续。
 error-prediction-gone = 那张图已经不在了，所以什么也没有记下。
-error-not-yours = 那个回答属于别的地方，所以什么也没有记下。
+error-not-yours = 那个回答属于别的群或服务器，所以什么也没有记下。
 error-label-empty = 请写一个名字。
 error-label-too-long = 这个名字太长了。
 error-label-control = 这个名字里有无法显示的字符。
@@ -158,19 +158,19 @@ discord-setup-no-permission = ⚠ 我无权在 { $channels } 里阅读或发言�
 
 telegram-about-whois = 图里是谁？写在图片说明里，或者回复图片
 telegram-about-undo = 撤回你最后说的
-telegram-about-mycorrections = 你到现在为止说过的
+telegram-about-mycorrections = 你说过的更正
 telegram-about-help = 我能做什么，怎么问我
 telegram-about-about = 我是什么，认识谁
 telegram-about-setup = 我在这个群里怎么做，由管理员决定
 telegram-help = 我会说出图里是哪一位漫威电影角色。
-    • 发给我一张：照片、文件、贴纸、GIF、视频或相册都行。
+    • 把图发给我：照片、文件、贴纸、GIF、视频或相册都行。
     • 在群里，把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
-    • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁，随时可以改主意：/undo、/mycorrections。
+    • 回答下面有“对”和“不对”；点“不对”就能告诉我是谁，随时可以改主意：/undo、/mycorrections。
     • 在任何地方输入 { $bot } 和名字，就能查找角色。
     我只认虚构角色，从不认真实的人。图片只保留很短的时间；有人说了是谁，才会留得更久。
 telegram-help-group = 我会说出图里是哪一位漫威电影角色。
     • 把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
-    • 回答下面有“对”和“不对”；按“不对”就能告诉我是谁。每个人按的都算自己的一票。
+    • 回答下面有“对”和“不对”；点“不对”就能告诉我是谁。每个人点的都算自己的一票。
     • 管理员可以让我回答每张图片：/setup{ $bot }
     我只认虚构角色，从不认真实的人。
 telegram-about = 我是 whosthat { $version }，认识 { $characters } 位漫威电影角色。我只认虚构角色，不做人脸识别。
@@ -295,7 +295,7 @@ doctor-clock-none = 时钟：没有可以对照的平台。
 doctor-clock-silent = 时钟：{ $host } 没有说现在几点。
 doctor-clock-unknown = 时钟：无法询问 { $host }（{ $why }）。
 doctor-why-slow = 没有及时回答
-doctor-why-name = 这里不认识这个名字
+doctor-why-name = 域名无法解析
 doctor-why-tls = 证书不可信
 doctor-why-status = 状态 { $status }
 doctor-discord-none = Discord：已关闭，没有设置 DISCORD_TOKEN。
@@ -310,8 +310,10 @@ doctor-discord-channels-ok = Discord：{ $count } 个关注的频道都给了所
 doctor-discord-channel-bad = Discord：在 { $channel } 缺少：{ $permissions }；请在那里把权限给机器人的身份组，或不再关注这个频道。
 doctor-discord-channel-gone = Discord：频道 { $channel } 已经不在：请从 discord.auto_channels 或 /setup 中去掉它。
 doctor-discord-channels-more = Discord：还有 { $count } 个频道有同样的问题；频道设置 → 权限里可以看到。
+doctor-discord-threads = Discord：有 { $count } 个关注的频道不让机器人在子区里回答；那里现在没有子区，以后有了就需要“在子区内发送消息”权限。
 doctor-permission-view = 查看频道
 doctor-permission-send = 发送消息
+doctor-permission-threads = 在子区内发送消息
 doctor-permission-history = 阅读消息历史记录
 doctor-telegram-none = Telegram：已关闭，没有设置 TELEGRAM_TOKEN。
 doctor-telegram-ok = Telegram：token 属于 { $bot }。
@@ -319,9 +321,13 @@ doctor-telegram-refused = Telegram：token 被拒绝：请向 BotFather 另要�
 doctor-telegram-away = Telegram：连不上（{ $why }）：请检查网络和 telegram.api_base。
 doctor-telegram-privacy-off = Telegram：隐私模式已关闭，群组可以让每张图片都得到回答。
 doctor-telegram-privacy-on = Telegram：隐私模式已打开，群组里只有提及、回复和命令会到达机器人；可以在 BotFather 更改（/setprivacy）。
-doctor-telegram-privacy-bad = Telegram：有 { $count } 个群组希望每张图片都得到回答，但隐私模式是打开的：请关闭它（BotFather → /setprivacy → Disable），再把机器人移出群组并重新加入。
+doctor-telegram-privacy-admin = Telegram：隐私模式是打开的，但在 { $count } 个希望每张图片都得到回答的群组里，机器人是管理员，什么都看得到。
+doctor-telegram-privacy-bad = Telegram：有 { $count } 个群组希望每张图片都得到回答，但隐私模式是打开的：请关闭它（BotFather → /setprivacy → Disable），再把机器人移出群组并重新加入，或者让它在那里当管理员。
+doctor-telegram-mute = Telegram：有 { $count } 个群组希望每张图片都得到回答，但机器人不能在那里发言：请让群管理员解除限制（权限 → 例外；频道则是发布消息的权限）。
+doctor-telegram-gone = Telegram：有 { $count } 个曾希望每张图片都得到回答的群组里，已经没有机器人了。
 doctor-telegram-polling = Telegram：采用轮询，没有 webhook 妨碍。
 doctor-telegram-webhook-ok = Telegram：{ $host } 上的 webhook 已设置，工作正常。
+doctor-telegram-webhook-was = Telegram：{ $host } 上的 webhook 已设置；上次出错是在 { $count } 小时前（{ $why }）。
 doctor-telegram-webhook-left = Telegram：{ $host } 上设置了 webhook，但 telegram.mode 是 "polling"：请停掉设置它的程序，或把 telegram.mode 设为 "webhook"。
 doctor-telegram-webhook-none = Telegram：telegram.mode 是 "webhook"，但没有设置 webhook：启动机器人就会设置，或把 telegram.mode 设为 "polling"。
 doctor-telegram-webhook-other = Telegram：webhook 在 { $host }，而不是 telegram.webhook_url 所说的 { $wanted }：启动机器人就会设置。

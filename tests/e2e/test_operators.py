@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from simcord.enums import ChannelType
 
+from bot.operators.discord_check import discord_checks
+from bot.operators.findings import Finding, State
+from bot.operators.telegram_check import telegram_checks
+from bot.settings import load
 from corrections.ledger import Ledger
 from corrections.people import Pseudonyms, load_secret
 from corrections.schema import upgrade
@@ -24,10 +30,11 @@ from corrections.types import CommunitySettings
 from tests.corrections.support import moment
 from tests.e2e.running import VOTES, discord_settings, running_bot, until
 from tests.standins.discord import DiscordStandin, StandinTimeout
-from tests.standins.discord.people import User
+from tests.standins.discord.people import Channel, User
 from tests.standins.discord.snapshots import MessageSnapshot
 from tests.standins.drawings import drawing
 from tests.standins.telegram import TelegramStandin
+from tests.standins.telegram.chats import Chat
 
 SECONDS = 60
 
@@ -101,8 +108,8 @@ async def test_a_healthy_bot(tmp_path: Path, bundle: Path) -> None:
             "WHOSTHAT_MODEL__USE": str(bundle),
         }
         ledger = await ledger_in(tmp_path)
-        wish = CommunitySettings(("all",))
-        await ledger.change_settings(("telegram", "-1001"), ("telegram", "1"), wish, moment())
+        wish, group = CommunitySettings(("all",)), telegram.group("Fans")
+        await ledger.change_settings(("telegram", str(group.id)), ("telegram", "1"), wish, moment())
         await ledger.close()
         said = await whosthat(tmp_path, "doctor", **everything)
         assert said.code == 0 and not said.wrong() and said.err == "", said
@@ -190,6 +197,131 @@ async def test_discord_that_lacks_intent_and_permissions(tmp_path: Path, bundle:
         assert "– Discord: the message-content intent is not asked for" in said.out
 
 
+async def test_discord_and_threads(tmp_path: Path) -> None:
+    """Without Send Messages in Threads: wrong where there are threads or nothing else, and else a remark."""
+    async with DiscordStandin() as discord:
+        guild = discord.guild("Fans")
+        plain, busy, loud = (guild.text_channel(name) for name in ("plain", "busy", "loud"))
+        guild.thread(busy, "more")
+        inside = guild.thread(loud, "inside")
+        loud.deny_bot("send_messages")
+        kinds = {"forum": ChannelType.FORUM, "news": ChannelType.NEWS}
+        forum, news = (
+            Channel(discord.world.create_channel(guild.id, name, type=kind).id, name, guild.id, discord)
+            for name, kind in kinds.items()
+        )
+        for each in (plain, busy, forum):
+            each.deny_bot("send_messages_in_threads")
+        news.deny_bot("send_messages")
+
+        async def found(watched: str) -> list[Finding]:
+            settings = discord_settings(discord, WHOSTHAT_DISCORD__AUTO_CHANNELS=watched)
+            every = await discord_checks(load(environ=settings, folder=tmp_path), {})
+            return [each for each in every if each.check in ("discord-channels", "discord-threads")]
+
+        (one, remark) = await found(f"{plain.id},{inside.id}")
+        assert one.state is State.OK and remark.state is State.SKIPPED
+        assert "one watched channel does not let the bot answer in threads" in remark.text
+        (one,) = await found(str(busy.id))
+        assert one.state is State.BAD and "#busy this is missing: Send Messages in Threads" in one.text
+        *wrong, remark = await found("all")
+        assert all(each.state is State.BAD for each in wrong) and remark.state is State.SKIPPED
+        named = {each.text.split("#")[1].split(";")[0] for each in wrong}
+        assert named == {
+            "busy this is missing: Send Messages in Threads",
+            "forum this is missing: Send Messages in Threads",
+            "loud this is missing: Send Messages",
+            "news this is missing: Send Messages",
+        }
+
+
+async def test_telegram_groups_in_privacy_mode(tmp_path: Path) -> None:
+    """Only a group in which the bot is a member and no admin misses anything."""
+    async with TelegramStandin(privacy=True) as telegram:
+        admin, gone, member = (telegram.group(name) for name in ("admin", "gone", "member"))
+        admin.promote_bot()
+        gone.kick_bot()
+        settings = load(environ=telegram_settings(telegram), folder=tmp_path)
+
+        async def found(*groups: Chat) -> dict[str, Finding]:
+            chosen = {("telegram", str(each.id)): CommunitySettings(("all",)) for each in groups}
+            async with aiohttp.ClientSession() as session:
+                return {each.check: each for each in await telegram_checks(settings, session, chosen)}
+
+        well = await found(admin, gone)
+        assert (
+            well["telegram-privacy"].state is State.OK and "admin of the one" in well["telegram-privacy"].text
+        )
+        assert well["telegram-groups"].state is State.SKIPPED
+        assert "no longer in one group" in well["telegram-groups"].text
+        assert (await found(gone))["telegram-privacy"].state is State.SKIPPED
+        wrong = await found(admin, gone, member)
+        assert (
+            wrong["telegram-privacy"].state is State.BAD
+            and "one group wants" in wrong["telegram-privacy"].text
+        )
+        assert telegram.violations == []
+
+
+HOUR = 3600
+
+
+@pytest.mark.parametrize(
+    ("member", "state"),
+    [
+        ({"status": "restricted", "is_member": True, "can_send_messages": False}, State.BAD),
+        ({"status": "restricted", "is_member": True, "can_send_messages": True}, None),
+        ({"status": "restricted", "is_member": False, "can_send_messages": False}, None),
+        ({"status": "administrator", "can_post_messages": False}, State.BAD),
+        ({"status": "administrator"}, None),
+        ({"status": "left"}, None),
+    ],
+)
+@pytest.mark.parametrize(("ago", "hook"), [(HOUR // 2, State.BAD), (5 * HOUR, State.OK)])
+async def test_what_telegram_says_of_the_bot(
+    tmp_path: Path, member: dict[str, object], state: State | None, ago: int, hook: State
+) -> None:
+    address = "https://bot.example.org/hook"
+    answers: dict[str, dict[str, object]] = {
+        "getMe": {"id": 1, "username": "a_bot", "can_read_all_group_messages": True},
+        "getChatMember": member,
+        "getWebhookInfo": {
+            "url": address,
+            "last_error_date": int(time.time()) - ago,
+            "last_error_message": "Connection refused",
+        },
+    }
+
+    async def say(request: web.Request) -> web.Response:
+        if request.match_info["method"] == "getChatMember":
+            assert dict(request.query) == {"chat_id": "-1001", "user_id": "1"}
+        return web.json_response({"ok": True, "result": answers[request.match_info["method"]]})
+
+    app = web.Application()
+    app.router.add_get("/bot1:x/{method}", say)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    environ = {
+        "TELEGRAM_TOKEN": "1:x",
+        "WHOSTHAT_TELEGRAM__API_BASE": f"http://127.0.0.1:{runner.addresses[0][1]}",
+        "WHOSTHAT_TELEGRAM__MODE": "webhook",
+        "WHOSTHAT_TELEGRAM__WEBHOOK_URL": address,
+    }
+    chosen = {
+        ("telegram", "-1001"): CommunitySettings(("all",)),
+        ("telegram", "-1002"): CommunitySettings(()),
+    }
+    async with aiohttp.ClientSession() as session:
+        settings = load(environ=environ, folder=tmp_path)
+        found = {each.check: each for each in await telegram_checks(settings, session, chosen)}
+    await runner.cleanup()
+    rights = found.get("telegram-rights")
+    assert (rights and rights.state) is state and (rights is None or "may not write there" in rights.text)
+    assert found["telegram-webhook"].state is hook and "Connection refused" in found["telegram-webhook"].text
+    assert ("5 hours ago" in found["telegram-webhook"].text) is (hook is State.OK)
+
+
 async def test_telegram_with_a_webhook_in_the_way(tmp_path: Path, bundle: Path) -> None:
     async with TelegramStandin(privacy=True) as telegram:
         settings = {**telegram_settings(telegram), "WHOSTHAT_MODEL__USE": str(bundle)}
@@ -199,8 +331,8 @@ async def test_telegram_with_a_webhook_in_the_way(tmp_path: Path, bundle: Path) 
             done = await session.post(f"{api}/setWebhook", json={"url": hook})
             assert done.status == 200, await done.text()
         ledger = await ledger_in(tmp_path)
-        wish = CommunitySettings(("all",))
-        await ledger.change_settings(("telegram", "-1001"), ("telegram", "1"), wish, moment())
+        wish, group = CommunitySettings(("all",)), telegram.group("Fans")
+        await ledger.change_settings(("telegram", str(group.id)), ("telegram", "1"), wish, moment())
         await ledger.close()
         said = await whosthat(tmp_path, "doctor", **settings)
         assert said.code == 1
