@@ -42,6 +42,10 @@ class TelegramAdapter:
 
     A refused token and another program with the same token are said through ``report`` in one sentence
     each; everything else goes on.
+
+    When stopped it takes a few seconds to finish. An answer that a chat's flood limit holds back for longer
+    is lost then, and its update does not come again: Telegram takes them as confirmed up to a number, with
+    all that came before. Whoever misses it asks again.
     """
 
     def __init__(self, desk: Desk, settings: Settings, report: Callable[[str], None]) -> None:

@@ -23,11 +23,6 @@ class Background:
         """How many tasks have not ended."""
         return len(self._tasks)
 
-    async def below(self, most: int) -> None:
-        """Wait until less than so many are under way."""
-        while len(self._tasks) >= most:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Do it meanwhile; the task never raises."""
         task = asyncio.create_task(_logged(work, name), name=name)

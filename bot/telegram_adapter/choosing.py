@@ -122,15 +122,15 @@ def _rows(chosen: CommunitySettings, everything: bool, w: Words) -> list[list[tu
 
 
 def _changes(slot: str) -> dict[str, object] | None:
-    """What a button chooses; None for what no button of ours says. The ledger checks the values."""
+    """What a button chooses; None for what no button of ours says."""
     name, _, value = slot.partition("=")
     match name:
         case "watched" if value in ("all", "none"):
             return {"watched": (ALL,) if value == "all" else ()}
         case "chatty" if value in ("yes", "no"):
             return {"chatty": value == "yes"}
-        case "language":
+        case "language" if value in ("", *LANGUAGES):
             return {"language": value}
-        case "minute" if not value or (value.isascii() and value.isdecimal()):
+        case "minute" if value in ("", *map(str, PER_MINUTE)):
             return {"person_per_minute": int(value) if value else None}
     return None

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
+import httpx
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
@@ -48,13 +49,28 @@ def no_trouble(error: TelegramError) -> bool:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same call may succeed later, and cannot have succeeded already.
+    """Whether the same call may succeed later. For calls that may take effect twice without harm.
 
-    A timeout is not among them: Telegram has probably sent the message, and would send it twice.
+    A timeout is not among them: whoever waits has waited long enough.
     """
     if isinstance(error, BadRequest | TimedOut):  # both are network errors to the library
         return False
     return isinstance(error, NetworkError | RetryAfter)
+
+
+def passes_unsent(error: BaseException) -> bool:
+    """Whether the same message may be sent later, and has certainly not been sent already.
+
+    That is so when Telegram says so (429, or a 5xx with its own ``"ok": false``, which means by its
+    documentation that the request was unsuccessful) and when there was no connection to send it on. It is
+    not when the connection broke or timed out after that, nor when a proxy in between answered in its own
+    words: the message may be there, no method tells, and an answer too few is better than one twice.
+    Whoever misses it asks again.
+    """
+    if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return True
+    # The library hangs what broke, the connection or the JSON, below its own error.
+    return passes(error) and error.__cause__ is None
 
 
 def pause(state: RetryCallState) -> float:
@@ -90,14 +106,15 @@ class Patience(AIORateLimiter):
         if not endpoint.startswith(("send", "edit")):
             return await patiently(partial(callback, *args, **kwargs), QUESTION_SECONDS)
         limited = partial(super().process_request, callback, args, kwargs, endpoint, data, rate_limit_args)
+        again = passes_unsent if endpoint.startswith("send") else passes
         async with self._locks.setdefault(data.get("chat_id"), asyncio.Lock()):
-            return await patiently(limited, MESSAGE_SECONDS)
+            return await patiently(limited, MESSAGE_SECONDS, again)
 
 
-async def patiently(call: Call, seconds: float) -> Any:
+async def patiently(call: Call, seconds: float, again: Callable[[BaseException], bool] = passes) -> Any:
     """Make a call until it is answered for good, for that many seconds."""
     retrying = AsyncRetrying(
-        retry=retry_if_exception(passes), wait=pause, stop=stop_before_delay(seconds), reraise=True
+        retry=retry_if_exception(again), wait=pause, stop=stop_before_delay(seconds), reraise=True
     )
     return await retrying(call)
 
@@ -112,6 +129,8 @@ def make_bot(settings: Telegram) -> Bot:
     os.environ.setdefault("PTB_TIMEDELTA", "true")
     # Patience says what is worth saying; this one would log a traceback of every 429.
     logging.getLogger("telegram.ext.AIORateLimiter").setLevel(logging.CRITICAL)
+    # The same of a proxy's error page, with all of the page.
+    logging.getLogger("telegram.request.BaseRequest").setLevel(logging.CRITICAL)
     for name in ("httpx", "httpcore"):  # they log addresses, and the token is part of them
         logging.getLogger(name).setLevel(logging.WARNING)
     base = settings.api_base.rstrip("/") or "https://api.telegram.org"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
 
 from telegram import ExternalReplyInfo, Message
 from telegram.constants import ChatType, MessageEntityType
 
 from bot.desk.desk import Desk
+from bot.desk.types import Ask
 from bot.telegram_adapter.albums import Albums
 from bot.telegram_adapter.asking import PLATFORM, Pictures, author, is_private, pictures_in, place_of
 from bot.telegram_adapter.background import Background
@@ -17,13 +21,23 @@ from bot.telegram_adapter.commands import Commands, command_in
 from bot.telegram_adapter.prompts import Prompts, marked
 from bot.telegram_adapter.voices import MessageVoice, Speaker
 from bot.words import words
+from corrections.types import Address
 
 AT_ONCE = 64
 """Messages whose pictures are fetched and looked at at the same time."""
+AT_ONCE_IN_CHAT = 8
+"""The same of one chat, so that many pictures in one keep no other waiting."""
+ASKERS = 3
+"""How many may wait for the answer about one picture, which they all will see."""
+MOST_WAITING = 5000
+"""Messages that wait to be looked at, above which no more are taken from Telegram."""
 
 
 class Messages:
-    """Turns messages into asks. Nothing is answered twice: the desk knows what it has answered."""
+    """Turns messages into asks. Nothing is answered twice: the desk knows what it has answered.
+
+    What is looked at waits for one another; what is only waiting to be said waits for its own chat alone.
+    """
 
     def __init__(
         self,
@@ -42,6 +56,12 @@ class Messages:
         self._prompts = prompts
         self._max_age = max_age
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._chats: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+        self._pictures_asked: WeakValueDictionary[Address, asyncio.Lock] = WeakValueDictionary()
+        self._askers: Counter[Address] = Counter()
+        self._waiting = 0
+        self._room = asyncio.Event()
+        self._room.set()
         self.albums = Albums(self._look_at, background)
 
     async def handle(self, message: Message) -> None:
@@ -78,8 +98,40 @@ class Messages:
                 await self._commands.help(place, w, before=w("answer-no-picture"))
             return
         ask = self._pictures.ask(place_of(about), found, poster=author(about), asker=who, direct=asked)
-        async with self._slots:
-            await self._desk.answer(ask, MessageVoice(self._speaker, about, first))
+        await self._answer(ask, about, first)
+
+    async def _answer(self, ask: Ask, about: Message, first: Message) -> None:
+        """Let the desk answer, with a slot for as long as the pictures are fetched and looked at."""
+        if self._askers[ask.address] >= ASKERS:
+            return
+        self._askers[ask.address] += 1
+        try:
+            async with (
+                self._pictures_asked.setdefault(ask.address, asyncio.Lock()),  # before it waits with a slot
+                AsyncExitStack() as slot,
+            ):
+                await self._take_slot(slot, about.chat.id)
+                await self._desk.answer(ask, MessageVoice(self._speaker, about, first, slot.aclose))
+        finally:
+            self._askers[ask.address] -= 1
+            if not self._askers[ask.address]:
+                del self._askers[ask.address]
+
+    async def _take_slot(self, slot: AsyncExitStack, chat: int) -> None:
+        self._waiting += 1
+        if self._waiting >= MOST_WAITING:
+            self._room.clear()
+        try:
+            await slot.enter_async_context(self._chats.setdefault(chat, asyncio.Semaphore(AT_ONCE_IN_CHAT)))
+            await slot.enter_async_context(self._slots)
+        finally:
+            self._waiting -= 1
+            if self._waiting < MOST_WAITING:
+                self._room.set()
+
+    async def room(self) -> None:
+        """Wait until not too many messages wait to be looked at; those that wait to be said do not count."""
+        await self._room.wait()
 
     def _is_asked(self, message: Message) -> bool:
         """Whether an answer is wanted, instead of a picture being posted where we happen to be."""

@@ -30,7 +30,8 @@ REMEMBERED = 10_000
 """Updates that a second delivery is told by."""
 SETTLE_SECONDS = 0.5
 """How long updates may take before they count as taken; clicks take a few milliseconds."""
-MOST_UNDERWAY = 1000
+MANY = 100
+"""Things under way, above which only clicks are waited for."""
 
 
 class Updates:
@@ -48,10 +49,16 @@ class Updates:
 
         Telegram forgets an update when it was taken; after a kill it sends again what was not.
         """
-        tasks = [self._background.start(self._handle(each), f"update-{each.update_id}") for each in updates]
+        calm = self._background.busy < MANY
+        tasks = [
+            task
+            for each in updates
+            if (task := self._background.start(self._handle(each), f"update-{each.update_id}"))
+            and (calm or each.callback_query)
+        ]
         if tasks:
             await asyncio.wait(tasks, timeout=SETTLE_SECONDS)
-        await self._background.below(MOST_UNDERWAY)
+        await self._messages.room()
 
     async def _handle(self, update: Update) -> None:
         if update.update_id in self._handled:  # delivered twice; a second undo would take back something else

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.desk.types import Already, Reply
 from bot.telegram_adapter import rendering
 from bot.telegram_adapter.asking import PLATFORM, chat_of, is_private, place_of
 from bot.telegram_adapter.connection import Bot, no_trouble
+from bot.telegram_adapter.turns import Turns
 from bot.wording import already
 from bot.words import words
 from corrections.types import Address
@@ -30,12 +32,20 @@ class Speaker:
     def __init__(self, bot: Bot, desk: Desk) -> None:
         self.bot = bot
         self._desk = desk
+        self._turns = Turns()
 
-    async def say(self, place: Address, text: str, markup: Any = None) -> Address | None:
+    async def say(
+        self, place: Address, text: str, markup: Any = None, *, minor: bool = False
+    ) -> Address | None:
         """Send HTML below the message at ``place`` (or without it, if it is gone); where it stands then.
 
-        None when it could not be sent: blocked by the person, thrown out, muted, the topic closed.
+        None when it could not be sent: blocked by the person, thrown out, muted, the topic closed, or too
+        much waits in that chat, of which what is ``minor`` is left out first.
         """
+        async with self._turns.turn(chat_of(place)[0], minor=minor) as ours:
+            return await self._send(place, text, markup) if ours else None
+
+    async def _send(self, place: Address, text: str, markup: Any) -> Address | None:
         for _ in range(2):
             chat, topic = chat_of(place)
             try:
@@ -95,30 +105,37 @@ class Speaker:
 
 
 class MessageVoice:
-    """Replies to a posted picture.
+    """Replies to a posted picture. ``looked`` is called when nothing is left to do but to say it.
 
     Telegram does not tell bots of deleted messages, so the desk never hears of one from here: pictures go
     when their time is over (``[retention]``).
     """
 
-    def __init__(self, speaker: Speaker, picture: Message, asked: Message) -> None:
+    def __init__(
+        self, speaker: Speaker, picture: Message, asked: Message, looked: Callable[[], Awaitable[None]]
+    ) -> None:
         self._speaker = speaker
+        self._looked = looked
         self._place = place_of(picture)
         self._elsewhere = picture.message_id != asked.message_id
 
     async def say(self, reply: Reply | Already) -> Address | None:
         """Reply below the picture."""
+        await self._looked()
         w = words(reply.language)
         if isinstance(reply, Reply):
             keyboard = rendering.board(reply.identified, w)
-            return await self._speaker.say(self._place, rendering.content(reply, w), keyboard)
+            return await self._speaker.say(
+                self._place, rendering.content(reply, w), keyboard, minor=not reply.identified
+            )
         if self._elsewhere:  # asked about an older picture; otherwise the answer stands right there
             text = already(reply, rendering.link(reply.reply), w)
-            await self._speaker.say(reply.reply, rendering.plain(text))
+            await self._speaker.say(reply.reply, rendering.plain(text), minor=True)
         return None
 
     async def drop(self) -> None:
         """Nothing shows that an answer was under way."""
+        await self._looked()
 
     async def unsay(self, replies: list[Address]) -> None:
         """Delete our own messages."""

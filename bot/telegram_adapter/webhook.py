@@ -66,8 +66,9 @@ class Webhook:
         self._closing = True
 
     async def _take(self, request: web.Request) -> web.Response:
+        # A header may be any bytes; those that are no UTF-8 come as surrogates.
         given = request.headers.get(HEADER, "")
-        if not hmac.compare_digest(given.encode(), self._secret.encode()):
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), self._secret.encode()):
             return web.Response(status=403)
         if self._closing:
             return web.Response(status=503)

@@ -13,11 +13,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from telegram.error import NetworkError
+from telegram.request import HTTPXRequest
 
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
 from bot.settings import load
 from bot.telegram_adapter.adapter import TelegramAdapter
+from bot.telegram_adapter.connection import passes_unsent
+from bot.telegram_adapter.turns import MOST_WAITING, Turns
 from corrections.ledger import Ledger
 from tests.bot.telegram_room import Room, room, toast
 from tests.standins.drawings import drawing
@@ -67,13 +71,73 @@ async def test_what_fails_for_a_moment_is_tried_again(here: Room) -> None:
     here.telegram.fail_next("editMessageReplyMarkup", 502)
     assert "Thank you" in await toast(await here.ann.press(reply, "Right"))
     await here.shows(reply, "Right · 1")
-    for status in (500, 0):
+    for status in (500, 502):
         here.telegram.fail_next("sendMessage", status)
-        here.telegram.fail_next("getUpdates", status)
+        here.telegram.fail_next("getUpdates", 0)
         assert "Hulk" in (await here.ask("green", seed=status)).text
     here.telegram.drop_connections()
     assert "Thanos" in (await here.ask("purple")).text
     assert len(here.telegram.replies(here.private)) == 4
+
+
+@pytest.mark.parametrize("status", [0, 502])
+async def test_an_answer_that_may_have_arrived_is_not_sent_again(
+    here: Room, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.telegram.fail_next("sendMessage", status, lost=True)
+    sent = await here.ann.send_photo(here.private, drawing("red"))
+    reply = await here.telegram.wait_reply(to=sent)
+    await here.at_rest()
+    assert len(here.telegram.calls("sendMessage")) == 1
+    assert len(here.telegram.answers_to(sent)) == 1
+    assert "Thank you" in await toast(await here.ann.press(reply, "Right"))
+    assert "nothing could be said" in caplog.text
+    assert not [each for each in caplog.records if each.exc_info]
+
+
+async def test_whoever_misses_an_answer_asks_again(here: Room) -> None:
+    here.telegram.fail_next("sendMessage", 0)
+    sent = await here.ann.send_photo(here.private, drawing("red"))
+    await here.telegram.wait_call("sendMessage")
+    await here.at_rest()
+    assert here.telegram.answers_to(sent) == []
+    await here.ann.send_text(here.private, "/whois", reply_to=sent)
+    assert "Iron Man" in (await here.telegram.wait_reply(to=sent)).text
+
+
+async def test_a_message_is_sent_again_when_there_was_no_connection() -> None:
+    with closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        async with HTTPXRequest() as request:
+            with pytest.raises(NetworkError) as refused:
+                await request.post(f"http://127.0.0.1:{port}/")
+    assert passes_unsent(refused.value)
+
+
+async def test_a_flooded_group_makes_nobody_else_wait(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    more = {f"WHOSTHAT_LIMITS__{each}_PER_MINUTE": "100000" for each in ("PERSON", "COMMUNITY")}
+    async with room(tmp_path, more=more, enforce_limits=Limits(group=(3, 60.0))) as here:
+        bob = here.telegram.user("Bob")
+        reply = await here.ask("red", who=bob)
+        pictures = [drawing(colour) for colour in ("green", "blue")]
+        for number in range(1100):
+            await here.ann.send_photo(here.group, pictures[number % 2], "/whois@whosthat_test_bot")
+        began = time.monotonic()
+        sent = await bob.send_photo(here.telegram.private(bob), drawing("purple"))
+        pressed = await bob.press(reply, "Right")
+        assert "Thank you" in (await pressed.answer(timeout=15)).text
+        assert "Thanos" in (await here.telegram.wait_reply(to=sent, timeout=15)).text
+        assert time.monotonic() - began < 15
+        await here.telegram.wait_until(
+            lambda: here.telegram.updates.idle and "are left out" in caplog.text, timeout=30
+        )
+        began = time.monotonic()
+        assert "Thor" in (await here.ask("orange", who=bob)).text
+        assert time.monotonic() - began < 5
+        assert len(here.telegram.replies(here.group)) <= 4
 
 
 async def test_the_same_click_twice_is_one_click(here: Room) -> None:
@@ -203,6 +267,7 @@ async def test_the_webhook_takes_updates_of_telegram_only(tmp_path: Path) -> Non
                 assert answer.status == 413
             async with http.post(url, json={"update_id": 1}) as answer:
                 assert answer.status == 403
+            assert await _status_with_secret(port, b"\xff\xfe\x80") == 403
             async with http.get(url) as answer:
                 assert answer.status == 405
             async with http.post(f"http://127.0.0.1:{port}/", headers=headers) as answer:
@@ -213,6 +278,39 @@ async def test_the_webhook_takes_updates_of_telegram_only(tmp_path: Path) -> Non
                     while True:
                         async with http.post(url, json={"update_id": 1}, headers=headers) as answer:
                             assert answer.status == 503
+
+
+async def _status_with_secret(port: int, secret: bytes) -> int:
+    """What a post is answered whose secret is these bytes, which no client library would send."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nX-Telegram-Bot-Api-Secret-Token: "
+    writer.write(head + secret + b"\r\n\r\n{}")
+    async with asyncio.timeout(5):
+        line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return int(line.split()[1])
+
+
+async def test_what_waits_too_long_in_a_chat_is_left_out_refusals_first() -> None:
+    turns, said = Turns(), list[int]()
+    free = asyncio.Event()
+
+    async def send(number: int, *, minor: bool = False) -> None:
+        async with turns.turn(1, minor=minor) as ours:
+            await free.wait()
+            if ours:
+                said.append(number)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for number in range(MOST_WAITING + 3):  # one has its turn, one of those that wait is minor
+            group.create_task(send(number, minor=number == 50))
+        cancelled = group.create_task(send(-1, minor=True))
+        other = asyncio.create_task(turns.turn(2, minor=True).__aenter__())
+        assert await other, "another chat waits for nothing"
+        cancelled.cancel()
+        free.set()
+    assert said == [0, *(each for each in range(2, MOST_WAITING + 3) if each != 50)]
 
 
 async def test_a_webhook_that_cannot_listen_is_one_sentence(tmp_path: Path) -> None:

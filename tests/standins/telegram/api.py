@@ -199,6 +199,9 @@ def _failed(request: web.Request, failure: Failure) -> web.Response:
         return web.Response(status=500)
     if failure.status == 429:
         return _json(429, too_many(failure.retry_after).body())
+    if failure.lost:  # Telegram says ``"ok": false`` only of what had no effect; this is a proxy on the way
+        page = f"<html><h1>{failure.status} {TROUBLE.get(failure.status, 'Error')}</h1></html>"
+        return web.Response(status=failure.status, text=page, content_type="text/html")
     return _json(failure.status, ApiError(failure.status, TROUBLE.get(failure.status, "Error")).body())
 
 

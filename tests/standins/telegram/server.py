@@ -196,7 +196,7 @@ class TelegramStandin(Watcher):
         self, method: str, status: int = 429, *, retry_after: int = 1, times: int = 1, lost: bool = False
     ) -> None:
         """Answer the next calls of ``method`` (or a pattern, "send*") with an error; ``lost``: after they
-        took effect. Status 0 hangs up without an answer."""
+        took effect, in the words of a proxy. Status 0 hangs up without an answer."""
         self.traffic.failures.append(Failure(method, status, times, retry_after, lost))
 
     def hold(self, method: str) -> AbstractContextManager[Hold]:
