@@ -49,4 +49,4 @@ def _entry(number: int, mine: Mine, w: Words) -> str:
 
 
 def _named(name: str, w: Words) -> str:
-    return bold(name if len(name) <= NAME else name[: NAME - 1] + "…") if name else w("button-nobody")
+    return bold(name if len(name) <= NAME else name[: NAME - 1] + "…") if name else w("mine-nobody")

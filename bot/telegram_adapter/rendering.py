@@ -192,7 +192,7 @@ def corrections(mine: Sequence[Mine], more: bool, w: Words) -> tuple[str, Inline
     for each in mine:
         day = f"{each.at:%Y-%m-%d}"
         url = link(each.where)
-        name, said = each.name or w("telegram-mine-nobody"), each.said or w("telegram-mine-nobody")
+        name, said = each.name or w("mine-nobody"), each.said or w("mine-nobody")
         line = w("telegram-mine-line", day=day, name=bold(name), said=plain(said))
         lines.append(f'{line} <a href="{url}">{w("telegram-mine-link")}</a>' if url else line)
     rows = [_button("mine", mine[-1].position, w("telegram-mine-more"))] if more else []

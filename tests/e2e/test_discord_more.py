@@ -159,7 +159,7 @@ async def test_undo_mycorrections_and_about(tmp_path: Path, bundle: Path) -> Non
 
         listed = (await (await s.ann.slash(s.channel, "mycorrections")).response()).message
         lines = listed.content.splitlines()
-        assert lines[1].startswith("1. You said Nobody on the list, I had said **Iron Man** · <t:")
+        assert lines[1].startswith("1. You said nobody on the list, I had said **Iron Man** · <t:")
         assert f"https://discord.com/channels/{s.guild.id}/{s.channel.id}/" in lines[1]
         assert [b.label for b in listed.buttons] == [*(f"Undo {n}" for n in range(1, 6)), "Older"]
         assert all(len(b.custom_id.encode()) <= 64 for b in listed.buttons)
