@@ -98,10 +98,12 @@ class Commands:
         return True
 
     async def help(self, place: Address, w: Words, before: str = "") -> None:
-        """What it does and how to ask."""
+        """What it does and how to ask; ``before`` comes first, to somebody who had not asked for this."""
         bot = self._speaker.bot.username
         text = w("telegram-help" if is_private(place) else "telegram-help-group", bot=f"@{bot}")
-        await self._speaker.say(place, html.escape(f"{before}\n{text}" if before else text))
+        await self._speaker.say(
+            place, html.escape(f"{before}\n{text}" if before else text), minor=bool(before)
+        )
 
     async def _undo(self, who: Person, place: Address, w: Words) -> None:
         outcome = await self._desk.undo(who, place)
