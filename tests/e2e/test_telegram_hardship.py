@@ -144,7 +144,7 @@ async def test_two_thousand_updates_after_a_downtime(tmp_path: Path, bundle: Pat
                 assert "Thanos" in (await telegram.wait_reply(to=asked, timeout=20)).text
             # Twenty pictures a minute are looked at, and Ann is told so once.
             await telegram.wait_until(
-                lambda: sum(bool(telegram.answers_to(each)) for each in pictures) == 21, timeout=60
+                lambda: sum(bool(telegram.answers_to(each)) for each in pictures) >= 21, timeout=60
             )
             assert all(len(telegram.answers_to(each)) <= 1 for each in pictures)
             assert [slug for (slug,) in bot.rows(VOTES)] == ["iron-man"]
