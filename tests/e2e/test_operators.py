@@ -121,7 +121,7 @@ async def test_a_healthy_bot(tmp_path: Path, bundle: Path) -> None:
         assert discord.token not in said.out and telegram.token not in said.out
         lines = (await whosthat(tmp_path, "doctor", "--json", **everything)).out.splitlines()
         assert [json.loads(line)["state"] for line in lines] == ["ok"] * 13
-        assert discord.violations == [] and telegram.violations == []
+        assert (sorted(set(discord.violations)), telegram.violations) == ([], [])
 
 
 async def test_before_the_first_start(tmp_path: Path, bundle: Path) -> None:

@@ -33,9 +33,28 @@ def complete(value: Any) -> Any:
         out["emoji"].pop("id", None)
     for each in out.get("default_values") or ():
         each["id"] = str(each["id"])
-    if "recipients" in out:
+    if "recipients" in out or ("permission_overwrites" in out and "parent_id" in out):
         out.setdefault("flags", 0)
+    if "joined_at" in out and "roles" in out:
+        out.setdefault("banner", None)
+    if "verification_level" in out and "owner_id" in out:
+        out = {**SERVER, **out}
     return out
+
+
+SERVER: dict[str, Any] = {
+    "home_header": None,
+    "incidents_data": None,
+    "max_stage_video_channel_users": 50,
+    "max_video_channel_users": 25,
+    "nsfw": False,
+    "nsfw_level": 0,
+    "region": "",
+    "safety_alerts_channel_id": None,
+    "widget_channel_id": None,
+    "widget_enabled": False,
+}
+"""What a server says of itself beside what simcord knows."""
 
 
 def own_account(user: dict[str, Any]) -> dict[str, Any]:
