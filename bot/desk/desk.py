@@ -26,7 +26,7 @@ from bot.desk.types import (
     Thanks,
     Voice,
 )
-from bot.ids import MAX_NAME_BYTES
+from bot.ids import MAX_NAME_BYTES, ButtonId
 from corrections.errors import BadLabel, LedgerError, NotFound, TooManyProposals, UnknownLabel
 from corrections.labels import clean_label
 from corrections.ledger import Ledger
@@ -158,6 +158,19 @@ class Desk:
         if receipt.labels is None:
             return TakenBack(receipt.prediction_id)
         return TakenBack(receipt.prediction_id, True, ", ".join(map(named, sorted(receipt.labels))))
+
+    async def press(self, person: Person, place: Address, button: ButtonId) -> Thanks | TakenBack | Refused:
+        """A button that says something of a picture, on whatever platform."""
+        match button.action:
+            case "right":
+                return await self.confirm(person, place, button.prediction_id)
+            case "is":
+                return await self.correct(person, place, button.prediction_id, button.slot)
+            case "new":
+                return await self.propose(person, place, button.prediction_id, button.slot)
+            case "undo":
+                return await self.undo(person, place, button.prediction_id)
+        return Refused("error-old-button")
 
     async def look_up(self, person: Person, place: Address, text: str, limit: int = 4) -> LookUp | Refused:
         """Whom the text may mean: the exact character alone, or the nearest ones."""

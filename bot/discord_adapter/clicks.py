@@ -68,23 +68,12 @@ class Clicks:
             case "unsay":
                 await self._unsay(interaction, button, who, place, w)
             case "right" | "is" | "new" | "undo":
-                outcome = await self._note(button, who, place)
+                outcome = await self._desk.press(who, place, button)
                 await _tell(interaction, outcome, button.prediction_id, w)
                 if not isinstance(outcome, Refused):
                     self.refresh(interaction.client, outcome.prediction_id)
             case _:  # another platform's
                 await whisper(interaction, w("error-old-button"))
-
-    async def _note(self, button: ButtonId, who: Person, place: Address) -> Thanks | TakenBack | Refused:
-        match button.action:
-            case "right":
-                return await self._desk.confirm(who, place, button.prediction_id)
-            case "is":
-                return await self._desk.correct(who, place, button.prediction_id, button.slot)
-            case "new":
-                return await self._desk.propose(who, place, button.prediction_id, button.slot)
-            case _:
-                return await self._desk.undo(who, place, button.prediction_id)
 
     async def _unsay(
         self, interaction: Interaction, button: ButtonId, who: Person, place: Address, w: Words

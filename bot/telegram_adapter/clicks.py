@@ -81,7 +81,7 @@ class Clicks:
         number = button.prediction_id if button else 0
         match button:
             case ButtonId("right" | "is" | "new" | "undo"):
-                outcome = await self._note(button, who, place)
+                outcome = await self._desk.press(who, place, button)
                 if not isinstance(outcome, Refused):
                     self._shown(query.message, outcome, button, who, place)
                 return said(outcome, w)
@@ -99,17 +99,6 @@ class Clicks:
             case ButtonId("set") if query.message and rendering.offers(query.message, "set"):
                 return await self._choosing.choose(query.message, button.slot, who, place)
         return w("error-old-button")
-
-    async def _note(self, button: ButtonId, who: Person, place: Address) -> Thanks | TakenBack | Refused:
-        match button.action:
-            case "right":
-                return await self._desk.confirm(who, place, button.prediction_id)
-            case "is":
-                return await self._desk.correct(who, place, button.prediction_id, button.slot)
-            case "new":
-                return await self._desk.propose(who, place, button.prediction_id, button.slot)
-            case _:
-                return await self._desk.undo(who, place, button.prediction_id)
 
     def _shown(
         self,
