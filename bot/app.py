@@ -73,8 +73,16 @@ async def open_eyes(
     return client
 
 
-async def serve(settings: Settings, say: Callable[[str], None], progress: Progress) -> None:
+async def serve(
+    settings: Settings, say: Callable[[str], None], progress: Progress, patience: float = 0.0
+) -> bool:
     """Run until SIGINT or SIGTERM; ``say`` gets the lines that the operator reads.
+
+    Args:
+        patience: seconds to wait for whoever holds ``data_dir``.
+
+    Returns:
+        Whether to start again: SIGUSR1 came, because somebody wants ``data_dir`` for a moment.
 
     Raises:
         bot.errors.BotError, corrections.errors.LedgerError, model.errors.ModelError: a part that cannot
@@ -84,11 +92,19 @@ async def serve(settings: Settings, say: Callable[[str], None], progress: Progre
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _told_to_stop, loop, stop)
+    again = asyncio.Event()
+
+    def step_aside() -> None:
+        again.set()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGUSR1, step_aside)
     w = words()
     started = time.monotonic()
     with contextlib.suppress(Stopped):
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(DataDirLock(settings.data_dir))
+            lock = DataDirLock(settings.data_dir, steps_aside=True, patience=patience)
+            await stack.enter_async_context(lock)
             ledger = await Ledger.open(
                 settings.database_url,
                 data_dir=settings.data_dir,
@@ -140,7 +156,8 @@ async def serve(settings: Settings, say: Callable[[str], None], progress: Progre
             for chat in chats:
                 chat.stop_asking()
             await desk.finish(settings.worker.deadline_seconds + GRACE_SECONDS)
-    say(w("run-stopped"))
+    say(w("run-again" if again.is_set() else "run-stopped"))
+    return again.is_set()
 
 
 def _told_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -26,6 +26,11 @@ app.add_typer(training_app, name="train", help="Make a new model out of a folder
 cli_operators.register(app)
 
 
+AGAIN = "_WHOSTHAT_AGAIN"
+"""Says to a start that it follows a stepping aside, and may have to wait for the folder."""
+AGAIN_SECONDS = 300.0
+
+
 @app.command()
 def run(config: Config = None) -> None:
     """Start the bot, its page and its worker; Ctrl-C stops everything."""
@@ -35,7 +40,11 @@ def run(config: Config = None) -> None:
     os.umask(0o077)  # what is kept is the operator's alone
     console = Console(highlight=False, soft_wrap=True)
     with Bar(console) as progress:
-        run_main(serve(settings, lambda line: console.print(line, markup=False), progress))
+        patience = AGAIN_SECONDS if os.environ.pop(AGAIN, "") else 0.0
+        again = run_main(serve(settings, lambda line: console.print(line, markup=False), progress, patience))
+    if again:
+        sys.stdout.flush()
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, AGAIN: "1"})  # noqa: S606  # ourselves
 
 
 @app.command()

@@ -55,7 +55,7 @@ def restore(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Put a backup back; the bot must not run."""
+    """Put a backup back; a running bot steps aside for a moment and starts again."""
     from bot.operators.keeping import put_back
 
     settings = _quiet(config)

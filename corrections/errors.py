@@ -61,7 +61,15 @@ class PersonKeyError(OpenError):
 
 
 class InUse(OpenError):
-    """Another process works in the folder."""
+    """Another process works in the folder: ``holder`` is its number, 0 if that is not known.
+
+    ``steps_aside``: it is a bot, which makes room for a moment when it is asked to.
+    """
+
+    def __init__(self, sentence: str, holder: int = 0, steps_aside: bool = False) -> None:
+        super().__init__(sentence)
+        self.holder = holder
+        self.steps_aside = steps_aside and holder > 0
 
 
 class BackupError(LedgerError):

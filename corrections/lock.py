@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,8 @@ from typing import Self
 from corrections.errors import InUse, Unwritable
 
 LOCK_FILE = ".lock"
+STEPS_ASIDE = "steps-aside"
+POLL_SECONDS = 0.02
 
 
 class DataDirLock:
@@ -20,14 +23,18 @@ class DataDirLock:
 
     Args:
         data_dir: the folder, made when it is not there.
+        steps_aside: the holder lets go for a moment when it gets SIGUSR1, and comes back.
+        patience: seconds to wait for another holder to let go.
 
     Raises:
         InUse: on entering: another process holds it.
         Unwritable: on entering: the folder cannot be written to.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, steps_aside: bool = False, patience: float = 0.0) -> None:
         self._folder = data_dir
+        self._steps_aside = steps_aside
+        self._patience = patience
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
@@ -37,20 +44,23 @@ class DataDirLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise Unwritable(f"the folder {self._folder} cannot be written to: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 20).decode(errors="replace").strip()
+        end = time.monotonic() + self._patience
+        while not _locked(descriptor):
+            if time.monotonic() < end:
+                time.sleep(POLL_SECONDS)
+                continue
+            number, _, manner = os.pread(descriptor, 40, 0).decode(errors="replace").strip().partition(" ")
             os.close(descriptor)
-            number = f" (process {holder})" if holder.isdecimal() else ""
+            holder = int(number) if number.isdecimal() else 0
+            told = f" (process {holder})" if holder else ""
             raise InUse(
-                f"{self._folder} is in use by another whosthat{number}: stop that one first"
-            ) from None
-        except OSError:  # a file system that knows no locks: better to work there than not
-            pass
+                f"{self._folder} is in use by another whosthat{told}: stop that one first",
+                holder,
+                manner == STEPS_ASIDE,
+            )
         with contextlib.suppress(OSError):  # the number is for people; a full disk does not keep us out
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            os.pwrite(descriptor, f"{os.getpid()} {STEPS_ASIDE if self._steps_aside else ''}\n".encode(), 0)
         self._descriptor = descriptor
         return self
 
@@ -68,3 +78,13 @@ class DataDirLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system that knows no locks: better to work there than not
+        return True
+    return True

@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 import shutil
+import signal
 import sqlite3
 import tarfile
 import zlib
@@ -20,11 +21,14 @@ from pathlib import Path
 from corrections import schema
 from corrections.archive import DATABASE, MANIFEST, Header, Manifest, copy, digest_in, members
 from corrections.backup import check, ledger_file
-from corrections.errors import BackupError, SchemaTooNew
+from corrections.errors import BackupError, InUse, SchemaTooNew
 from corrections.lock import LOCK_FILE, DataDirLock
 from corrections.people import KEY_FILE, Pseudonyms, load_secret
 
 Progress = Callable[[float], None]
+
+STEP_ASIDE_SECONDS = 120.0
+"""How long a bot may take to finish what it has begun before it makes room."""
 
 _KEPT = "replaced-"
 _STAGING = ".restoring-"
@@ -55,8 +59,11 @@ def restore(
         force: also where there is a ledger already: that is kept in a folder beside.
         progress: told how much is done, from 0 to 1.
 
+    A bot that runs there is asked to step aside once everything has been checked, and comes back by itself:
+    it finishes what it has begun, lets the things be swapped, and starts again.
+
     Raises:
-        InUse: a bot is running there.
+        InUse: another program works there that does not step aside.
         LedgerError: one sentence that says what stands in the way; nothing was changed.
     """
     database = ledger_file(url)
@@ -64,21 +71,23 @@ def restore(
         raise BackupError(f"there is no file {archive}")
     fresh = not data_dir.exists()
     try:
-        with DataDirLock(data_dir):
-            there = _there(data_dir, database)
-            if there and not force:
+        with contextlib.ExitStack() as stack:
+            bot = _hold(stack, data_dir)
+            if _there(data_dir, database) and not force:
                 raise BackupError(
                     f"there is a ledger in {data_dir} already: --force replaces it, and keeps it beside"
                 )
-            for left in data_dir.glob(f"{_STAGING}*"):  # of a restore that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            if bot is None:
+                for left in data_dir.glob(f"{_STAGING}*"):  # of a restore that was killed
+                    shutil.rmtree(left, ignore_errors=True)
             staging = data_dir / f"{_STAGING}{secrets.token_hex(6)}"
-            try:
-                manifest = _unpack(archive, staging, progress)
-                _prepare(staging, manifest)
-                kept = _swap(staging, data_dir, database, there)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+            stack.callback(shutil.rmtree, staging, ignore_errors=True)
+            manifest = _unpack(archive, staging, progress)
+            _prepare(staging, manifest)
+            if bot is not None:  # asked only now, when all is checked: it is away for a moment
+                os.kill(bot, signal.SIGUSR1)
+                stack.enter_context(DataDirLock(data_dir, patience=STEP_ASIDE_SECONDS))
+            kept = _swap(staging, data_dir, database, _there(data_dir, database))
             fresh = False
     except OSError as error:
         raise BackupError(
@@ -92,6 +101,17 @@ def restore(
     pictures = sum(digest_in(name) is not None for name in manifest.files)
     votes = manifest.counts.get("votes", 0)
     return Restored(pictures, votes, manifest.made_at, manifest.revision, schema.head(), kept)
+
+
+def _hold(stack: contextlib.ExitStack, data_dir: Path) -> int | None:
+    """Hold the folder from here on; or the number of the bot that does, and will step aside."""
+    try:
+        stack.enter_context(DataDirLock(data_dir))
+    except InUse as error:
+        if not error.steps_aside:
+            raise
+        return error.holder
+    return None
 
 
 def _there(data_dir: Path, database: Path) -> list[Path]:

@@ -88,6 +88,9 @@ class WhosthatClient(discord.Client):
 
     async def close(self) -> None:
         """Disconnect."""
+        # discord.py waits two seconds before it says that it is ready, and does not stop when it is closed.
+        if (ready := getattr(self._connection, "_ready_task", None)) is not None:
+            ready.cancel()
         if self._registering is not None:
             self._registering.cancel()
             await asyncio.gather(self._registering, return_exceptions=True)

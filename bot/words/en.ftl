@@ -286,6 +286,7 @@ run-telegram-refused = Telegram: off, the token was refused; ask @BotFather for 
 run-telegram-failed = Telegram: off, { $why }
 run-ready = Ready in { $seconds } s. Stop with Ctrl-C.
 run-stopping = Stopping: what is being answered is finished first.
+run-again = A backup is being put back: starting again.
 run-stopped = Stopped.
 
 ## The operator

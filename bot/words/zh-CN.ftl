@@ -251,6 +251,7 @@ run-telegram-refused = Telegram：已关闭，token 被拒绝；请向 @BotFathe
 run-telegram-failed = Telegram：已关闭，{ $why }
 run-ready = 就绪，用时 { $seconds } 秒。按 Ctrl-C 停止。
 run-stopping = 正在停止：先把正在回答的答完。
+run-again = 正在恢复备份：马上重新启动。
 run-stopped = 已停止。
 
 ## The operator

@@ -466,11 +466,8 @@ async def test_a_backup_under_continuous_voting_and_back(tmp_path: Path, bundle:
                 checked += len(before)
             enough.set()
             await voting
-            for arguments in (("restore", "--force", "../0.tar.gz"), ("run",)):
-                said = await whosthat(
-                    home, *arguments, WHOSTHAT_WEB__PORT="0", WHOSTHAT_MODEL__USE=str(bundle)
-                )
-                assert said.code == 1 and "is in use by another whosthat" in said.err, said
+            said = await whosthat(home, "run", WHOSTHAT_WEB__PORT="0", WHOSTHAT_MODEL__USE=str(bundle))
+            assert said.code == 1 and "is in use by another whosthat" in said.err, said
         said = await whosthat(home, "backup", str(tmp_path / "last.tar.gz"))
         assert (
             f"{len(thanked)} corrections" in said.out
@@ -485,6 +482,40 @@ async def test_a_backup_under_continuous_voting_and_back(tmp_path: Path, bundle:
             again = await (await fans[0].click(replies[0], replies[0].buttons[0].custom_id)).response()
             assert again.message and "You have said so already" in again.message.content
     print(f"{len(thanked)} votes thanked for, {checked} looked for in three backups, none missing")
+
+
+async def test_a_backup_is_put_back_while_the_bot_runs(tmp_path: Path, bundle: Path) -> None:
+    """It steps aside for a moment, as one process, and goes on from the backup; what stood there is kept."""
+    home = tmp_path / "home"
+    async with DiscordStandin() as discord:
+        guild = discord.guild("Fans")
+        channel, ann, bob = guild.text_channel("pictures"), guild.member("ann"), guild.member("bob")
+        async with running_bot(home, bundle, **discord_settings(discord)) as bot:
+            await discord.wait_ready()
+            reply = await discord.wait_reply(to=await ann.post(channel, files=[("a.png", drawing("red"))]))
+            await (await ann.click(reply, reply.buttons[0].custom_id)).response()
+            saved = await whosthat(home, "backup", "../saved.tar.gz")
+            assert saved.code == 0, saved
+            await (await bob.click(reply, reply.buttons[0].custom_id)).response()
+            assert len(bot.rows(VOTES)) == 2
+            damaged = tmp_path / "damaged.tar.gz"
+            whole = (tmp_path / "saved.tar.gz").read_bytes()
+            damaged.write_bytes(whole[: len(whole) // 2])
+            refused = await whosthat(home, "restore", "--force", "../damaged.tar.gz")
+            assert refused.code == 1 and bot.process.returncode is None, refused
+            pid = bot.process.pid
+            said = await whosthat(home, "restore", "--force", "../saved.tar.gz")
+            assert said.code == 0, f"{said}\n{bot.output}"
+            await discord.wait_ready(identifies=2)
+            assert bot.process.pid == pid and bot.process.returncode is None
+            assert [line for line in bot.lines if "starting again" in line]
+            assert bot.rows(VOTES) == [("iron-man",)], "as when it was saved"
+            kept = [*(home / "data").glob("replaced-*/whosthat.db")]
+            assert len(kept) == 1, "what stood there is kept beside"
+            thanks = await (await bob.click(reply, reply.buttons[0].custom_id)).response()
+            assert thanks.message and "Thank you" in thanks.message.content
+            assert len(bot.rows(VOTES)) == 2
+            assert not [*(home / "data").glob(".restoring-*")]
 
 
 def _far_enough(voting: asyncio.Task[None], thanked: list[tuple[int, str]], wanted: int) -> bool:
