@@ -37,7 +37,7 @@ setup-dev: .venv/.dev-ready
 	@touch $@
 
 test: setup-dev ## everything, with whatever of Chromium is there
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup-dev ## style, types, and who may import whom
 	@$(BIN)/ruff check .

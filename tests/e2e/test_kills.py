@@ -43,6 +43,7 @@ class Said:
     thanked: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 async def test_every_vote_that_was_thanked_for_survives_every_kill(tmp_path: Path, bundle: Path) -> None:
     # The worker keeps no votes: one serves all the bots, so that only what is killed must start anew.

@@ -50,6 +50,7 @@ class Tally:
     slowest: float = 0.0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(SECONDS + 600)
 async def test_nothing_is_lost_and_nothing_answered_twice(tmp_path: Path, bundle: Path) -> None:
     tally = Tally()
