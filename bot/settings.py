@@ -90,6 +90,7 @@ class Web(_Section):
     enabled: bool = True
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8080, ge=0, le=65535)
+    public_url: str = Field("", pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?)?$")
 
 
 class Discord(_Section):
@@ -101,6 +102,7 @@ class Discord(_Section):
     auto_channels: Strings = ()
     cdn_hosts: Strings = ("cdn.discordapp.com", "media.discordapp.net")
     message_content: bool = True
+    allow_training: bool = False
     max_age_minutes: int = Field(10, ge=1, le=24 * 60)
 
     @model_validator(mode="after")
@@ -138,6 +140,25 @@ class Limits(_Section):
     proposals_per_day: int = Field(10, ge=0, le=1000)
 
 
+class Review(_Section):
+    """``[review]``"""
+
+    quorum: int = Field(3, ge=2, le=1000)
+    certainty: float = Field(0.99, gt=0.5, lt=1, allow_inf_nan=False)
+    newcomer_days: int = Field(3, ge=0, le=365)
+    auto_approve: Literal["never", "agreed"] = "never"
+    link_minutes: int = Field(10, ge=1, le=24 * 60)
+    session_hours: int = Field(8, ge=1, le=24 * 30)
+
+
+class Export(_Section):
+    """``[export]``"""
+
+    validation: float = Field(0.1, ge=0, lt=0.5, allow_inf_nan=False)
+    test: float = Field(0.1, ge=0, lt=0.5, allow_inf_nan=False)
+    kept_hours: int = Field(24, ge=1, le=24 * 30)
+
+
 class Retention(_Section):
     """``[retention]``"""
 
@@ -166,6 +187,8 @@ class Settings(BaseSettings):
     discord: Discord = Discord()
     telegram: Telegram = Telegram()
     limits: Limits = Limits()
+    review: Review = Review()
+    export: Export = Export()
     retention: Retention = Retention()
     log: Log = Log()
 

@@ -3,9 +3,23 @@
 from corrections.tables.base import Table, UtcTime
 from corrections.tables.people import CharacterRow, CommunityRow, PersonRow, PropertyRow
 from corrections.tables.pictures import BlobRow, CaseRow, PostRow, PredictionRow, ReplyRow
-from corrections.tables.release import ConsentRow, SnapshotRow, SplitGroupRow, TombstoneRow
+from corrections.tables.release import (
+    ConsentRow,
+    LinkRow,
+    SnapshotItemRow,
+    SnapshotRow,
+    SplitGroupRow,
+    TombstoneRow,
+)
 from corrections.tables.settings import CommunitySettingsRow, FormerCommunityRow
-from corrections.tables.votes import DecisionRow, VoteCaseRow, VoteEventRow, VoteLabelRow, VoteRow
+from corrections.tables.votes import (
+    DecisionRow,
+    TrustRow,
+    VoteCaseRow,
+    VoteEventRow,
+    VoteLabelRow,
+    VoteRow,
+)
 
 __all__ = [
     "BlobRow",
@@ -16,15 +30,18 @@ __all__ = [
     "ConsentRow",
     "DecisionRow",
     "FormerCommunityRow",
+    "LinkRow",
     "PersonRow",
     "PostRow",
     "PredictionRow",
     "PropertyRow",
     "ReplyRow",
+    "SnapshotItemRow",
     "SnapshotRow",
     "SplitGroupRow",
     "Table",
     "TombstoneRow",
+    "TrustRow",
     "UtcTime",
     "VoteCaseRow",
     "VoteEventRow",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from corrections.tables.base import Key, KeyType, Moment, Table, UtcTime
@@ -35,13 +35,17 @@ class BlobRow(Table):
 class CaseRow(Table):
     """Near copies of one picture in one community, decided together.
 
-    ``decided`` lists the slugs that were decided; an empty list means nobody on the list.
+    ``decided`` lists the slugs that were decided; an empty list means nobody on the list. ``revision`` grows
+    with every decision. ``leading`` to ``priority`` are what `corrections.review` made of the votes when it
+    last looked: what most weight is behind, its probability, how many people voted, whether that is enough,
+    why and how much the case is worth a look. A moderator who looks at it has it until ``claimed_until``.
     """
 
     __tablename__ = "cases"
     __table_args__ = (
         CheckConstraint("status IN ('open', 'approved', 'rejected', 'withdrawn')", name="status"),
-        Index(None, "community_id", "status"),
+        Index(None, "community_id", "status", "priority"),
+        Index(None, "status", "priority"),
         {"sqlite_autoincrement": True},
     )
 
@@ -49,6 +53,16 @@ class CaseRow(Table):
     community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"))
     status: Mapped[str] = mapped_column(String(16))
     decided: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
+    leading: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    agreement: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    voters: Mapped[int] = mapped_column(default=0, server_default="0")
+    agreed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    reason: Mapped[str] = mapped_column(String(16), default="few", server_default="few")
+    priority: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    skipped_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    claimed_by: Mapped[int | None] = mapped_column(KeyType)  # a person; SQLite adds no foreign keys later
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[Moment]
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
 

@@ -12,7 +12,10 @@ from corrections.tables.base import Key, Moment, Table, UtcTime
 
 
 class ConsentRow(Table):
-    """What the poster answered to *may I learn from this?* for a post; without a post, for all."""
+    """What the poster answered to *may I learn from this?* for a post; without a post, for all.
+
+    ``since``: an answer for all holds for what was posted from then on; None for everything, ever.
+    """
 
     __tablename__ = "consents"
     __table_args__ = (UniqueConstraint("post_id"), Index(None, "person_id", "post_id"))
@@ -21,6 +24,7 @@ class ConsentRow(Table):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
     granted: Mapped[bool]
+    since: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[Moment]
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
@@ -38,17 +42,31 @@ class SplitGroupRow(Table):
 
 
 class SnapshotRow(Table):
-    """A frozen export; ``community_id`` is None for the operator's."""
+    """A frozen export; ``community_id`` is None for the operator's. ``name`` is its id for people."""
 
     __tablename__ = "snapshots"
+    __table_args__ = (Index(None, "name", unique=True),)
 
     id: Mapped[Key]
     community_id: Mapped[int | None] = mapped_column(ForeignKey("communities.id"), index=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    name: Mapped[str] = mapped_column(String(64))
     items: Mapped[int]
     manifest_sha256: Mapped[str] = mapped_column(String(64))
     manifest: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[Moment]
+
+
+class SnapshotItemRow(Table):
+    """One picture of a snapshot; ``withdrawn_at``: since when a retraining must leave it out."""
+
+    __tablename__ = "snapshot_items"
+    __table_args__ = (Index(None, "sha256"),)
+
+    snapshot_id: Mapped[int] = mapped_column(ForeignKey("snapshots.id"), primary_key=True)
+    file_name: Mapped[str] = mapped_column(String(256), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class TombstoneRow(Table):
@@ -61,3 +79,26 @@ class TombstoneRow(Table):
     kind: Mapped[str] = mapped_column(String(16))
     key: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[Moment]
+
+
+class LinkRow(Table):
+    """A link that works once: to sign in to the console (*login*) or to fetch an export (*download*).
+
+    Only the SHA-256 of its token is kept. ``community_id`` None: the operator's, for all communities.
+    """
+
+    __tablename__ = "links"
+    __table_args__ = (
+        CheckConstraint("kind IN ('login', 'download')", name="kind"),
+        UniqueConstraint("token_sha256"),
+    )
+
+    id: Mapped[Key]
+    kind: Mapped[str] = mapped_column(String(16))
+    token_sha256: Mapped[str] = mapped_column(String(64))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"), index=True)
+    community_id: Mapped[int | None] = mapped_column(ForeignKey("communities.id"), index=True)
+    subject: Mapped[str | None] = mapped_column(String(256))
+    created_at: Mapped[Moment]
+    expires_at: Mapped[Moment]
+    used_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from corrections.tables.base import Key, Moment, Table
+from corrections.tables.base import Key, KeyType, Moment, Table
 
 
 class VoteEventRow(Table):
@@ -84,13 +84,25 @@ class DecisionRow(Table):
     """Append-only: who decided what, and what was there before and after."""
 
     __tablename__ = "decisions"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (Index(None, "community_id", "id"), {"sqlite_autoincrement": True})
 
     id: Mapped[Key]
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    community_id: Mapped[int | None] = mapped_column(KeyType)  # SQLite adds no foreign keys later
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
     character_id: Mapped[int | None] = mapped_column(ForeignKey("characters.id"), index=True)
     action: Mapped[str] = mapped_column(String(32))
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[Moment]
+
+
+class TrustRow(Table):
+    """How often moderators of a community have confirmed what a person said there."""
+
+    __tablename__ = "trust"
+
+    community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
+    judged: Mapped[int]
+    confirmed: Mapped[int]

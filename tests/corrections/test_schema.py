@@ -31,6 +31,7 @@ TABLES = {
     "vote_labels",
 }
 TABLES |= {"community_settings", "former_communities"}
+TABLES |= {"snapshot_items", "links", "trust"}
 TABLES |= {"cases", "decisions", "consents", "split_groups", "snapshots", "tombstones"}
 
 
@@ -67,7 +68,7 @@ def revisions() -> list[str]:
 
 
 def test_the_revisions_are_one_line() -> None:
-    assert revisions()[:3] == ["0001", "0002", "0003"]
+    assert revisions()[:4] == ["0001", "0002", "0003", "0004"]
     assert len(ScriptDirectory.from_config(configuration()).get_heads()) == 1
 
 
@@ -78,7 +79,7 @@ async def test_a_file_of_any_revision_is_brought_up_and_keeps_what_it_has(
     await upgrade(url, revision)
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.execute("INSERT INTO communities VALUES (7, 'discord', 'guild', '2026-03-01 12:00:00')")
-        file.execute("INSERT INTO cases VALUES (8, 7, 'open', NULL, '2026-03-01 12:00:00', NULL)")
+        file.execute("INSERT INTO cases (id, community_id, status, decided, created_at, decided_at) VALUES (8, 7, 'open', NULL, '2026-03-01 12:00:00', NULL)")
     file.close()
     ledger = await Ledger.open(url, tmp_path)
     assert await ledger.resolve("iron man")

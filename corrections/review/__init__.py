@@ -1,0 +1,1 @@
+"""What moderators do with corrections: agreement, the queue, decisions, characters, figures."""
