@@ -1,4 +1,4 @@
-"""What a moderator sees of the ledger, and what they say to it: frozen, and no object of the database among it."""
+"""What a moderator sees of the ledger and says to it: frozen, and no object of the database among it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class CaseView:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which cases: all that is None does not matter. ``character``: leading, or decided, slug ("nobody" too)."""
+    """Which cases; None does not matter. ``character``: the slug that leads or was decided, or "nobody"."""
 
     status: Status = "open"
     character: str | None = None

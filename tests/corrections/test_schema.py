@@ -79,7 +79,9 @@ async def test_a_file_of_any_revision_is_brought_up_and_keeps_what_it_has(
     await upgrade(url, revision)
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.execute("INSERT INTO communities VALUES (7, 'discord', 'guild', '2026-03-01 12:00:00')")
-        file.execute("INSERT INTO cases (id, community_id, status, decided, created_at, decided_at) VALUES (8, 7, 'open', NULL, '2026-03-01 12:00:00', NULL)")
+        file.execute(
+            "INSERT INTO cases (id, community_id, status, decided, created_at, decided_at) VALUES (8, 7, 'open', NULL, '2026-03-01 12:00:00', NULL)"
+        )
     file.close()
     ledger = await Ledger.open(url, tmp_path)
     assert await ledger.resolve("iron man")

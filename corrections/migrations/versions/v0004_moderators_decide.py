@@ -1,4 +1,4 @@
-"""Moderators decide: what cases are worth a look, whom they have confirmed, what left, and links that work once."""
+"""Moderators decide: which cases to look at, whom they confirmed, what left, and links that work once."""
 
 from __future__ import annotations
 
