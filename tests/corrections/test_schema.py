@@ -80,7 +80,8 @@ async def test_a_file_of_any_revision_is_brought_up_and_keeps_what_it_has(
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.execute("INSERT INTO communities VALUES (7, 'discord', 'guild', '2026-03-01 12:00:00')")
         file.execute(
-            "INSERT INTO cases (id, community_id, status, decided, created_at, decided_at) VALUES (8, 7, 'open', NULL, '2026-03-01 12:00:00', NULL)"
+            "INSERT INTO cases (id, community_id, status, created_at) "
+            "VALUES (8, 7, 'open', '2026-03-01 12:00:00')"
         )
     file.close()
     ledger = await Ledger.open(url, tmp_path)
