@@ -13,7 +13,7 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 
-CASES = (
+CASES: tuple[sa.Column[object], ...] = (
     sa.Column("revision", sa.Integer(), nullable=False, server_default="0"),
     sa.Column("leading", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("agreement", sa.Double(), nullable=False, server_default="0"),
