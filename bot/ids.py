@@ -14,12 +14,18 @@
 | set | which setting | chooses something for the whole place, and what it chooses where that is no list |
 | page | number | shows that page of all characters |
 | less | – | closes the choices again |
+| learn | – | the poster agrees that the picture is learned from |
+| case | ``<revision>.<verb>[.<slug or page>]``, see `CaseSlot` (the case in the prediction's place) | reviews |
+| cast | ``<verb>[.<slug>[.<mark>]]``, see `CastSlot` | keeps the list of characters |
+| privacy | a standing | says what may be learned from one's pictures |
+| forget | ``yes``; else asks first | forgets a person |
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 
 MAX_BYTES = 64
 MAX_NAME_BYTES = 44
@@ -27,6 +33,7 @@ MAX_NAME_BYTES = 44
 ACTIONS = (
     *("right", "wrong", "is", "search", "name", "new", "undo"),
     *("mine", "unsay", "set", "page", "less"),
+    *("learn", "case", "cast", "privacy", "forget"),
 )
 _PATTERN = re.compile(r"v1:([a-z]+):([0-9]{1,18}):(.*)", re.DOTALL)
 
@@ -57,3 +64,74 @@ class ButtonId:
         if found is None or found[1] not in ACTIONS or len(text.encode()) > MAX_BYTES:
             return None
         return cls(found[1], int(found[2]), found[3])
+
+
+CASE_VERBS = {
+    "a": "approve",
+    "i": "is",
+    "n": "nobody",
+    "r": "reject",
+    "s": "skip",
+    "u": "undo",
+    "o": "search",
+}
+"""What a moderator's button does: approves what leads, "it is" somebody, …, opens the search."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSlot:
+    """The slot of a ``case`` button: which revision was seen, what to do, and with whom (``what``).
+
+    The revision is what makes an old button harmless. ``what`` is a slug, or the number of a page.
+    """
+
+    revision: int
+    verb: str
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.revision}.{self.verb}" + (f".{self.what}" if self.what else "")
+
+    @classmethod
+    def parse(cls, text: str) -> CaseSlot | None:
+        """Read one back; None for what we never made."""
+        found = re.fullmatch(r"([0-9]{1,9})\.([a-z])(?:\.([a-z0-9-]{1,40}))?", text)
+        if found is None or found[2] not in CASE_VERBS:
+            return None
+        return cls(int(found[1]), found[2], found[3] or "")
+
+
+CAST_VERBS = {
+    "l": "list",
+    "a": "accept",
+    "r": "refuse",
+    "n": "rename",
+    "m": "merge",
+    "y": "merge-yes",
+}
+"""What a button about characters does; a list goes on after the slug."""
+
+
+@dataclass(frozen=True, slots=True)
+class CastSlot:
+    """The slot of a ``cast`` button. Two slugs do not fit: ``into`` is the `mark` of the second."""
+
+    verb: str
+    slug: str = ""
+    into: str = ""
+
+    def __str__(self) -> str:
+        return ".".join(each for each in (self.verb, self.slug, self.into) if each)
+
+    @classmethod
+    def parse(cls, text: str) -> CastSlot | None:
+        """Read one back; None for what we never made."""
+        found = re.fullmatch(r"([a-z])(?:\.([a-z0-9-]{1,40})(?:\.([0-9a-f]{8}))?)?", text)
+        if found is None or found[1] not in CAST_VERBS:
+            return None
+        return cls(found[1], found[2] or "", found[3] or "")
+
+
+def mark(slug: str) -> str:
+    """Eight digits that stand for a slug where there is no room for it."""
+    return sha256(slug.encode()).hexdigest()[:8]

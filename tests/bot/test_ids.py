@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ids import ACTIONS, MAX_NAME_BYTES, ButtonId
+from bot.ids import ACTIONS, CASE_VERBS, CAST_VERBS, MAX_NAME_BYTES, ButtonId, CaseSlot, CastSlot, mark
 
 
 @given(st.sampled_from(ACTIONS), st.integers(0, 10**12 - 1), st.text(max_size=14))
@@ -34,3 +34,28 @@ def test_anything_else_is_nothing(text: str) -> None:
 )
 def test_forged_ids_are_not_ours(forged: str) -> None:
     assert ButtonId.parse(forged) is None
+
+
+SLUGS = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)
+
+
+@given(st.integers(0, 999), st.sampled_from(list(CASE_VERBS)), st.just("") | SLUGS)
+def test_what_moderators_press_is_read_back(revision: int, verb: str, what: str) -> None:
+    made = CaseSlot(revision, verb, what)
+    assert CaseSlot.parse(str(made)) == made
+    assert len(str(ButtonId("case", 10**8 - 1, str(made))).encode()) <= 64
+
+
+@given(st.sampled_from(list(CAST_VERBS)), SLUGS, st.just("") | SLUGS.map(mark))
+def test_what_is_pressed_about_characters_is_read_back(verb: str, slug: str, into: str) -> None:
+    made = CastSlot(verb, slug, into)
+    assert CastSlot.parse(str(made)) == made
+    assert len(str(ButtonId("cast", 0, str(made))).encode()) <= 64
+
+
+@pytest.mark.parametrize(
+    "forged", ["", "a", "1.x", "-1.a", "1.a.../etc", "1.i.Loki", "1.a\n", "１.a", f"1.i.{'x' * 41}", "1.i."]
+)
+def test_forged_slots_are_not_ours(forged: str) -> None:
+    assert CaseSlot.parse(forged) is None
+    assert CastSlot.parse(forged + "!") is None
