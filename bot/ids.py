@@ -15,7 +15,7 @@
 | page | number | shows that page of all characters |
 | less | – | closes the choices again |
 | learn | – | the poster agrees that the picture is learned from |
-| case | ``<revision>.<verb>[.<slug or page>]``, see `CaseSlot` (the case in the prediction's place) | reviews |
+| case | ``<revision>.<verb>[.<what>]``, see `CaseSlot` (the case in the prediction's place) | reviews |
 | cast | ``<verb>[.<slug>[.<mark>]]``, see `CastSlot` | keeps the list of characters |
 | privacy | a standing | says what may be learned from one's pictures |
 | forget | ``yes``; else asks first | forgets a person |
@@ -82,7 +82,7 @@ CASE_VERBS = {
 class CaseSlot:
     """The slot of a ``case`` button: which revision was seen, what to do, and with whom (``what``).
 
-    The revision is what makes an old button harmless. ``what`` is a slug, or the number of a page.
+    The revision is what makes an old button harmless. ``what`` is a slug, a `mark`, or the number of a page.
     """
 
     revision: int
