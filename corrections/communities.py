@@ -19,6 +19,7 @@ from corrections.tables import (
     CommunitySettingsRow,
     DecisionRow,
     FormerCommunityRow,
+    LinkRow,
     PostRow,
     ReplyRow,
     SnapshotRow,
@@ -31,7 +32,7 @@ SETTINGS = "settings"
 MOST_CHANNELS, MOST_ROLES, MOST_PER_MINUTE = 500, 100, 1000
 
 _ID = re.compile(r"-?[0-9]{1,24}(:[0-9]{1,24})?")  # with a colon: a topic of a group
-_OWNED = (PostRow, CaseRow, ReplyRow, CharacterRow, SnapshotRow)
+_OWNED = (PostRow, CaseRow, ReplyRow, CharacterRow, SnapshotRow, LinkRow)
 
 
 def valid(settings: CommunitySettings) -> CommunitySettings:

@@ -19,6 +19,7 @@ from corrections import communities, people, posts, replies, retention, votes
 from corrections.blobs import digest
 from corrections.cases import CaseFinder
 from corrections.errors import BadLabel, Unwritable, Withdrawn
+from corrections.links import Links
 from corrections.naming import Naming, slug_for
 from corrections.opening import Parts, open_parts
 from corrections.tables import BlobRow
@@ -48,6 +49,7 @@ class Ledger(Naming):
 
     def __init__(self, parts: Parts, proposals_per_day: int) -> None:
         super().__init__(parts, proposals_per_day)
+        self.links = Links(parts)
         self._store = parts.store
         self._finder = CaseFinder()
         self._deleted: OrderedDict[str, None] = OrderedDict()
