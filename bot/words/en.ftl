@@ -413,3 +413,85 @@ doctor-telegram-webhook-left = Telegram: a webhook at { $host } is set, but tele
 doctor-telegram-webhook-none = Telegram: telegram.mode is "webhook", but none is set: start the bot, which sets it, or set telegram.mode to "polling".
 doctor-telegram-webhook-other = Telegram: the webhook is at { $host }, not at { $wanted } as telegram.webhook_url says: start the bot, which sets it.
 doctor-telegram-webhook-trouble = Telegram: the webhook at { $host } fails ({ $why }): check the proxy before the bot and telegram.webhook_url.
+
+## Consent and privacy, on every platform
+
+button-learn = May I learn from this?
+button-learn-these = May I learn from these?
+learn-thanks = Thank you! I may learn from this picture and from those that you post from now on. You can take that back at any time: /privacy
+learn-again = You have said so already, thank you. You can take it back at any time: /privacy
+privacy-title = May I learn from your pictures? Moderators look at each picture first, and what you choose holds at once. Only you see this.
+privacy-now = What holds now: { $standing }
+privacy-chosen = Noted. From now on this holds: { $standing }
+privacy-ask = only pictures that I agreed to one by one
+privacy-from-now = pictures that I post from now on, and those that I agreed to
+privacy-all = all my pictures, earlier ones too
+privacy-never = none of my pictures
+privacy-button-ask = Ask me each time
+privacy-button-from-now = From now on
+privacy-button-all = All of them
+privacy-button-never = None of them
+privacy-forget = To have everything of yours removed: /forgetme
+forget-ask = This removes your pictures, everything that you said about pictures, the addresses of my answers to you, and what I know you by. It cannot be undone. Exports that moderators made before keep a list of what they have to drop.
+forget-button = Yes, forget me
+forget-done = Done, you are forgotten: { $pictures ->
+    [0] there were no pictures of yours
+    [one] one picture was removed
+   *[other] { $pictures } pictures were removed
+}, and { $votes ->
+    [0] nothing that you had said
+    [one] one thing that you had said
+   *[other] { $votes } things that you had said
+}. If you post again, we begin anew.
+
+## Review in chat
+
+review-case = Case { $number }
+review-progress = { $open } open, { $agreed } of them agreed · { $approved } approved · { $rejected } rejected · by you today: { $mine }
+review-said = I said: { $answer }
+review-unseen = I have said nothing about this picture.
+review-opinion = { $count ->
+    [one] one person says { $name }
+   *[other] { $count } people say { $name }
+}
+review-people = People: { $opinions }.
+review-people-none = Nobody has said anything about it yet.
+review-agreement = By what people say it is { $name } with { $percent }.
+review-agreed = Enough people agree: { $name }, { $percent }.
+review-why-disagreement = Shown because people disagree.
+review-why-margin = Shown because I was close to another answer.
+review-why-rare = Shown because there are few pictures of that character.
+review-why-suspected = Shown because people contradict what I was sure of.
+review-why-few = Shown because few people have said anything yet.
+review-why-agreed = Shown because many people agree: one look is enough.
+review-copies = { $count } copies of this picture are decided together.
+review-no-consent = Its poster has not agreed that it is learned from, so it will not be exported.
+review-gone = The picture itself is not kept any more.
+review-too-large = The picture is too large to be shown here.
+review-alt = The picture of case { $number }
+review-and = { ", " }
+review-approve = Approve: { $name }
+review-nobody = Nobody
+review-reject = Reject
+review-skip = Skip
+review-is = It is…
+review-search = Search…
+review-approved = Approved: { $name }.
+review-rejected = Rejected: that picture will not be used.
+review-skipped = Skipped; it comes again later.
+review-undone = Taken back; here it is again.
+review-undo-nothing = There is nothing of yours to take back.
+review-changed = People have said something else meanwhile: please look again.
+review-done = Nothing is left to review. Thank you!
+review-done-taken = Other moderators are looking at what is left. Thank you!
+
+stats-title = Corrections in this place
+stats-accuracy = I was right about { $right } of { $judged } decided pictures ({ $percent }).
+stats-accuracy-none = No picture is decided yet, so I cannot say how often I am right.
+stats-character = { $name }: { $approved } approved, { $open } open
+stats-character-judged = { $name }: { $approved } approved, { $open } open, I was right about { $right } of { $judged }
+stats-more = { $count ->
+    [one] One more character has few pictures.
+   *[other] { $count } more characters have few pictures.
+}
+stats-none = No character has a picture yet.

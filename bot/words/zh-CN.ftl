@@ -333,3 +333,77 @@ doctor-telegram-webhook-left = Telegram：{ $host } 上设置了 webhook，但 t
 doctor-telegram-webhook-none = Telegram：telegram.mode 是 "webhook"，但没有设置 webhook：启动机器人就会设置，或把 telegram.mode 设为 "polling"。
 doctor-telegram-webhook-other = Telegram：webhook 在 { $host }，而不是 telegram.webhook_url 所说的 { $wanted }：启动机器人就会设置。
 doctor-telegram-webhook-trouble = Telegram：{ $host } 上的 webhook 出错（{ $why }）：请检查机器人前面的代理和 telegram.webhook_url。
+
+## 同意与隐私（所有平台）
+
+button-learn = 可以用这张图学习吗？
+button-learn-these = 可以用这些图学习吗？
+learn-thanks = 谢谢！我可以用这张图和你今后发的图来学习。随时可以收回：/privacy
+learn-again = 你已经同意过了，谢谢。随时可以收回：/privacy
+privacy-title = 可以用你的图片来学习吗？每张图都会先由管理员查看，你的选择立即生效。只有你能看到这条消息。
+privacy-now = 目前：{ $standing }
+privacy-chosen = 记下了。从现在起：{ $standing }
+privacy-ask = 只用我逐张同意过的图片
+privacy-from-now = 我今后发的图片，以及已经同意过的
+privacy-all = 我的所有图片，包括以前的
+privacy-never = 不用我的任何图片
+privacy-button-ask = 每次都问我
+privacy-button-from-now = 从现在起
+privacy-button-all = 全部
+privacy-button-never = 都不用
+privacy-forget = 要删除与你有关的一切：/forgetme
+forget-ask = 这会删除你的图片、你对图片说过的一切、我回复你的消息的地址，以及我用来认出你的标识。删除后无法恢复。管理员以前的导出会列出需要去掉的内容。
+forget-button = 是的，忘掉我
+forget-done = 好了，已经忘掉你：{ $pictures ->
+    [0] 没有你的图片
+   *[other] 删除了 { $pictures } 张图片
+}，{ $votes ->
+    [0] 也没有你说过的话
+   *[other] 以及你说过的 { $votes } 条
+}。如果你再发图，我们就重新开始。
+
+## 在聊天中审核
+
+review-case = 第 { $number } 号
+review-progress = 待审 { $open }（其中意见一致 { $agreed }）· 已通过 { $approved } · 已拒绝 { $rejected } · 你今天：{ $mine }
+review-said = 我说的是：{ $answer }
+review-unseen = 我没有对这张图说过什么。
+review-opinion = { $count } 人说是{ $name }
+review-people = 大家的意见：{ $opinions }。
+review-people-none = 还没有人说过什么。
+review-agreement = 按大家的意见，有 { $percent } 的把握是{ $name }。
+review-agreed = 足够多的人意见一致：{ $name }，{ $percent }。
+review-why-disagreement = 显示的原因：大家意见不一。
+review-why-margin = 显示的原因：我差点给出另一个答案。
+review-why-rare = 显示的原因：这个角色的图片很少。
+review-why-suspected = 显示的原因：大家的意见与我很确定的答案相反。
+review-why-few = 显示的原因：说过的人还很少。
+review-why-agreed = 显示的原因：很多人意见一致，看一眼就够了。
+review-copies = 这张图的 { $count } 个副本会一起决定。
+review-no-consent = 发图的人没有同意用它来学习，所以不会导出。
+review-gone = 图片本身已不再保存。
+review-too-large = 图片太大，无法在这里显示。
+review-alt = 第 { $number } 号的图片
+review-and = {"、"}
+review-approve = 通过：{ $name }
+review-nobody = 都不是
+review-reject = 拒绝
+review-skip = 跳过
+review-is = 是……
+review-search = 搜索……
+review-approved = 已通过：{ $name }。
+review-rejected = 已拒绝：不会使用这张图。
+review-skipped = 已跳过，以后会再出现。
+review-undone = 已收回，请再看一次。
+review-undo-nothing = 没有可以收回的决定。
+review-changed = 这期间有人说了别的，请再看一次。
+review-done = 没有要审核的了，谢谢！
+review-done-taken = 剩下的正由其他管理员查看，谢谢！
+
+stats-title = 这里的更正
+stats-accuracy = 在 { $judged } 张已决定的图片中，我说对了 { $right } 张（{ $percent }）。
+stats-accuracy-none = 还没有决定过任何图片，所以不知道我有多准。
+stats-character = { $name }：已通过 { $approved }，待审 { $open }
+stats-character-judged = { $name }：已通过 { $approved }，待审 { $open }，我说对了 { $judged } 张中的 { $right } 张
+stats-more = 还有 { $count } 个角色图片很少。
+stats-none = 还没有任何角色有图片。

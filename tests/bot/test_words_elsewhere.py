@@ -20,7 +20,10 @@ from pathlib import Path
 import pytest
 
 BOT = Path(__file__).parents[2] / "bot"
-SPEAKING = ("desk", "discord_adapter", "telegram_adapter", "web", "wording.py")
+SPEAKING = (
+    *("desk", "discord_adapter", "telegram_adapter", "web"),
+    *("wording.py", "wording_review.py", "wording_privacy.py"),
+)
 SAYING = re.compile(
     r"send|send_(?!header|file|chat_action)\w+|edit|edit_\w+|reply|reply_\w+|answer_\w+|respond|whisper|say|show|print|notify"
     r"|Button|InlineKeyboardButton|BotCommand|Modal|SelectOption|Embed|InputTextMessageContent"
