@@ -61,6 +61,58 @@ class Conversation(Protocol):
     async def add(self, answer: Answered, found: Found) -> str: ...
     async def undo(self, answer: Answered) -> str: ...
 
+    async def is_asked(self, answer: Answered) -> bool:
+        """Whether the answer, as it can be seen now, asks its poster if it may be learned from."""
+        ...
+
+    async def allow(self, answer: Answered) -> str:
+        """Press *May I learn from this?*, as it stood there when it was answered; what is said to that."""
+        ...
+
+    async def privacy(self) -> str:
+        """What ``/privacy`` says."""
+        ...
+
+    async def choose(self, standing: str) -> str:
+        """Choose one of the four on ``/privacy``; what it says then."""
+        ...
+
+    async def forget(self) -> str:
+        """``/forgetme`` and yes; what is said when it is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A case as somebody sees it who may review, or the sentence that they read instead (``case`` is 0).
+
+    ``names`` are those that can be chosen of who it is; ``picture``: one is shown.
+    """
+
+    text: str
+    case: int = 0
+    picture: bool = False
+    names: tuple[str, ...] = ()
+    handle: Any = None
+
+
+class Reviewing(Protocol):
+    """Somebody who calls ``/review`` on one platform; a moderator or not."""
+
+    async def review(self) -> Shown: ...
+
+    async def decide(self, shown: Shown, what: str) -> Shown:
+        """Press "approve", "nobody", "reject", "skip" or "undo" below it; what is shown then."""
+        ...
+
+    async def it_is(self, shown: Shown, name: str) -> Shown:
+        """Choose one of ``shown.names``."""
+        ...
+
+    async def find(self, shown: Shown, text: str) -> Shown:
+        """Search by a typed name: the next case when it is clear who is meant, else the same with names."""
+        ...
+
 
 NOBODY = "Nobody on the list"
 
