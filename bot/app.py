@@ -129,6 +129,7 @@ async def serve(
                     "mebibytes": settings.worker.max_mebibytes,
                     "megapixels": settings.worker.max_megapixels,
                 },
+                discord_training=settings.discord.allow_training,
             )
             if settings.web.enabled:
                 secret = await asyncio.to_thread(_session_key, settings)

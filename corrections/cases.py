@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.tables import BlobRow, CaseRow, CommunityRow, PostRow
 from corrections.types import Community
 from model.near import NearIndex
 
-OPEN, APPROVED = "open", "approved"
+OPEN, APPROVED, WITHDRAWN = "open", "approved", "withdrawn"
 
 _AT_ONCE = 2_000  # rows read in one go: the loop is held up for a few milliseconds
 
@@ -80,6 +81,11 @@ class CaseFinder:
             self._shelves.popitem(last=False)
         return shelf
 
+    def drop(self, communities: Iterable[int]) -> None:
+        """Read the keys of these communities anew when they are asked for: some are gone."""
+        for community in communities:
+            self._shelves.pop(community, None)
+
     async def find(self, session: AsyncSession, community_id: int, blob_id: int, near_key: str) -> int | None:
         """The case of the nearest copy in the community, if there is one."""
         same = await session.scalar(
@@ -87,7 +93,7 @@ class CaseFinder:
             .where(PostRow.community_id == community_id, PostRow.blob_id == blob_id)
             .limit(1)
         )
-        if same is not None or _flat(near_key):
+        if same is not None or flat(near_key):
             return same
         async with self._reading:
             shelf = await self._read_on(session, community_id)
@@ -103,6 +109,10 @@ async def case_for(
     """The case of a picture in a community, opened when there is none yet."""
     found = await finder.find(session, community_id, blob_id, near_key)
     if found is not None:
+        # Everything in it was forgotten, and another process may still know the near key: it begins anew.
+        await session.execute(
+            update(CaseRow).where(CaseRow.id == found, CaseRow.status == WITHDRAWN).values(status=OPEN)
+        )
         return found
     case = CaseRow(community_id=community_id, status=OPEN, created_at=at)
     session.add(case)
@@ -112,12 +122,12 @@ async def case_for(
 
 def _shelve(shelf: _Shelf, new: list[tuple[str, int]]) -> None:
     for key, case in new:
-        if key not in shelf.keys and not _flat(key):
+        if key not in shelf.keys and not flat(key):
             number = shelf.keys[key] = len(shelf.cases)
             shelf.cases.append(case)
             shelf.index.add(key, number)
 
 
-def _flat(key: str) -> bool:
+def flat(key: str) -> bool:
     """A picture without any detail shares its key with all such pictures: only its very bytes are a copy."""
     return int(key, 16).bit_count() <= 1

@@ -10,10 +10,20 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
 │   ├── InUse               another process works in the folder
 │   └── PersonKeyError      the key that people are known by is gone, damaged or another one
 ├── BackupError             a backup cannot be made of it or put back
+├── ExportError             a snapshot cannot be made; there is nothing under its name
+│   ├── OutExists           there is something at that place already
+│   ├── NothingToExport     nothing fits the question and may leave
+│   ├── DiskFull            the disk has no room for it
+│   ├── OutUnwritable       the place does not take what is written
+│   └── MovedOn             what was to be exported changed again and again meanwhile
+├── ImportFailed            a folder or archive of pictures cannot be taken in
+│   └── UnknownLabels       it names characters that nobody knows here; ``labels`` says which
 ├── LedgerLocked            somebody else is writing and did not finish in time
 ├── LedgerClosed            used after it was closed
 ├── NotFound                there is no such prediction, case or blob
+├── NotPoster               only whoever posted the picture may do that
 ├── Withdrawn               the message was deleted meanwhile: nothing of it is kept
+│   └── WasForgotten        its poster asked to be forgotten meanwhile
 ├── BadSetting              a community cannot choose that; ``reason`` is one of `BadSetting.REASONS`
 └── LabelError              a label is at fault
     ├── UnknownLabel        no character is called so here; ``label`` says which
@@ -76,6 +86,62 @@ class BackupError(LedgerError):
     """A backup cannot be made of the ledger, or not be put back."""
 
 
+class ExportError(LedgerError):
+    """A snapshot cannot be made; there is nothing under its name."""
+
+    reason = "export-trouble"
+
+
+class OutExists(ExportError):
+    """There is something at that place already."""
+
+    reason = "export-exists"
+
+
+class NothingToExport(ExportError):
+    """Nothing fits the question and may leave; ``held`` of what fits is held back."""
+
+    reason = "export-nothing"
+
+    def __init__(self, sentence: str, held: int = 0) -> None:
+        super().__init__(sentence)
+        self.held = held
+
+
+class DiskFull(ExportError):
+    """The disk has no room for it."""
+
+    reason = "export-disk-full"
+
+
+class OutUnwritable(ExportError):
+    """The place does not take what is written."""
+
+    reason = "export-unwritable"
+
+
+class MovedOn(ExportError):
+    """What was to be exported changed again and again meanwhile."""
+
+    reason = "busy"
+
+
+class ImportFailed(LedgerError):
+    """A folder or archive of pictures cannot be taken in."""
+
+    reason = "import-trouble"
+
+
+class UnknownLabels(ImportFailed):
+    """It names characters that nobody knows here."""
+
+    reason = "unknown-label"
+
+    def __init__(self, sentence: str, labels: tuple[str, ...]) -> None:
+        super().__init__(sentence)
+        self.labels = labels
+
+
 class LedgerLocked(LedgerError):
     """Somebody else is writing and did not finish in time."""
 
@@ -98,6 +164,18 @@ class Withdrawn(LedgerError):
     """The message was deleted meanwhile: nothing of it is kept."""
 
     reason = "withdrawn"
+
+
+class WasForgotten(Withdrawn):
+    """Somebody asked to be forgotten after this had begun: nothing of it is kept."""
+
+    reason = "forgotten"
+
+
+class NotPoster(LedgerError):
+    """Only whoever posted the picture may do that."""
+
+    reason = "not-poster"
 
 
 class BadSetting(LedgerError):

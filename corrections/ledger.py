@@ -22,6 +22,7 @@ from corrections.errors import BadLabel, Unwritable, Withdrawn
 from corrections.links import Links
 from corrections.naming import Naming, slug_for
 from corrections.opening import Parts, open_parts
+from corrections.privacy import Privacy
 from corrections.tables import BlobRow
 from corrections.types import (
     Address,
@@ -52,6 +53,7 @@ class Ledger(Naming):
         self.links = Links(parts)
         self._store = parts.store
         self._finder = CaseFinder()
+        self.privacy = Privacy(parts, self._finder)
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
     @classmethod
@@ -85,6 +87,7 @@ class Ledger(Naming):
         answer: Answer,
         milliseconds: float,
         at: datetime,
+        since: datetime | None = None,
     ) -> Recorded:
         """Keep one picture of one message, and what a bundle said of it.
 
@@ -98,9 +101,11 @@ class Ledger(Naming):
             answer: what it said; the ten likeliest are kept.
             milliseconds: how long that took.
             at: when, with a time zone.
+            since: when the picture began to be looked at, if that is not the same.
 
         Raises:
             Withdrawn: the message has been deleted meanwhile; nothing is kept.
+            WasForgotten: the poster has asked to be forgotten meanwhile; nothing is kept.
         """
         async with self.work.read() as session:
             before = await posts.recorded(session, address, slot, bundle)
@@ -109,16 +114,22 @@ class Ledger(Naming):
             await self._finder.read_on(session, address.home)
         key = self._message_key(address)
         sha256 = await asyncio.to_thread(digest, seen.stored)
+        poster_key = self.person_key(poster)
         entry = posts.Entry(
-            address, slot, self.person_key(poster), key, seen, sha256, bundle, level, answer, milliseconds, at
+            address, slot, poster_key, key, seen, sha256, bundle, level, answer, milliseconds, at, since or at
         )
         # Written before the transaction, so that nobody waits for the disk twice.
         await self._put(sha256, seen)
 
         async def work(session: AsyncSession) -> Recorded:
-            if key in self._deleted:
-                raise Withdrawn("the message was deleted before its picture could be recorded")
-            done = await posts.record(session, self._finder, entry)
+            try:
+                if key in self._deleted:
+                    raise Withdrawn("the message was deleted before its picture could be recorded")
+                done = await posts.record(session, self._finder, entry)
+            except Withdrawn:
+                if not await posts.kept(session, sha256):
+                    await asyncio.to_thread(self._store.delete, sha256, seen.stored_format)
+                raise
             if done.new:  # a sweep may have removed the file since
                 await self._put(sha256, seen)
             return done

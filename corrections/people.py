@@ -13,13 +13,16 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections.errors import PersonKeyError, Unwritable
-from corrections.tables import CommunityRow, FormerCommunityRow, PersonRow, PropertyRow
+from corrections.errors import PersonKeyError, Unwritable, WasForgotten
+from corrections.tables import CommunityRow, FormerCommunityRow, PersonRow, PropertyRow, TombstoneRow
 from corrections.types import Community, Person
 
 KEY_FILE = "person.key"
 KEY_BYTES = 32
 _FINGERPRINT = "person-key"
+
+FORGOTTEN_PERSON = "person"
+"""Kind of the tombstone of somebody who asked to be forgotten."""
 
 
 class Pseudonyms:
@@ -110,7 +113,21 @@ async def check_fingerprint(session: AsyncSession, fingerprint: str, place: str)
 
 
 async def person_id(session: AsyncSession, key: str, at: datetime) -> int:
-    """The row of a person, made when they are new."""
+    """The row of a person, made when they are new.
+
+    Args:
+        at: since when what is to be written has been on its way.
+
+    Raises:
+        WasForgotten: since before they asked to be forgotten.
+    """
+    asked = await session.scalar(
+        select(TombstoneRow.created_at).where(
+            TombstoneRow.kind == FORGOTTEN_PERSON, TombstoneRow.key == _buried(key)
+        )
+    )
+    if asked is not None and at <= asked:
+        raise WasForgotten("this began before its person asked to be forgotten")
     found = await find_person(session, key)
     if found is None:
         row = PersonRow(person_key=key, created_at=at)
@@ -118,6 +135,23 @@ async def person_id(session: AsyncSession, key: str, at: datetime) -> int:
         await session.flush()
         found = row.id
     return found
+
+
+async def refuse_until(session: AsyncSession, key: str, at: datetime) -> None:
+    """Let nothing be written any more for a person that began until ``at``."""
+    row = await session.scalar(
+        select(TombstoneRow).where(TombstoneRow.kind == FORGOTTEN_PERSON, TombstoneRow.key == _buried(key))
+    )
+    if row is None:
+        session.add(TombstoneRow(kind=FORGOTTEN_PERSON, key=_buried(key), created_at=at))
+    else:
+        row.created_at = max(row.created_at, at)
+    await session.flush()
+
+
+def _buried(key: str) -> str:
+    """What a forgotten person's tombstone bears: not even their key."""
+    return hashlib.sha256(f"forgotten:{key}".encode()).hexdigest()
 
 
 async def find_person(session: AsyncSession, key: str) -> int | None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.cases import CaseFinder, case_for
-from corrections.errors import NotFound, Withdrawn
+from corrections.errors import NotFound, WasForgotten, Withdrawn
 from corrections.people import community_id, person_id
 from corrections.tables import (
     BlobRow,
@@ -30,10 +30,19 @@ RANKED_KEPT = 10
 MESSAGE = "message"
 """Kind of the tombstone of a deleted message."""
 
+FORGOTTEN_MESSAGE = "forgotten"
+"""Kind of the tombstone of a message whose poster asked to be forgotten."""
+
+FORGOTTEN = ""
+"""``original_sha256`` of a post whose poster was forgotten: what is left of it is there for others' votes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """All that one call of `Ledger.record` brings; ``digest`` is the SHA-256 of the stored bytes."""
+    """All that one call of `Ledger.record` brings.
+
+    ``digest`` is the SHA-256 of the stored bytes, ``since`` is when the picture began to be looked at.
+    """
 
     address: Address
     slot: int
@@ -46,6 +55,7 @@ class Entry:
     answer: Answer
     milliseconds: float
     at: datetime
+    since: datetime
 
 
 async def recorded(session: AsyncSession, address: Address, slot: int, bundle: str) -> Recorded | None:
@@ -65,12 +75,15 @@ async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Rec
 
     Raises:
         Withdrawn: the message has been deleted.
+        WasForgotten: its poster has asked to be forgotten.
     """
     before = await recorded(session, entry.address, entry.slot, entry.bundle)
     if before is not None:
         return before
     if await withdrawn(session, entry.message_key):
         raise Withdrawn("the message was deleted before its picture could be recorded")
+    if await withdrawn(session, entry.message_key, FORGOTTEN_MESSAGE):
+        raise WasForgotten("the poster of that message has asked to be forgotten")
     post_id = await session.scalar(
         select(PostRow.id).where(*_at(entry.address), PostRow.slot == entry.slot)
     ) or await _post(session, finder, entry)
@@ -114,7 +127,7 @@ async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
     post = PostRow(
         blob_id=blob.id,
         case_id=await case_for(session, finder, community, blob.id, blob.near_key, entry.at),
-        person_id=await person_id(session, entry.poster_key, entry.at),
+        person_id=await person_id(session, entry.poster_key, entry.since),
         community_id=community,
         platform=entry.address.platform,
         channel=entry.address.channel,
@@ -128,10 +141,18 @@ async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
     return post.id
 
 
-async def withdrawn(session: AsyncSession, message_key: str) -> bool:
-    """Whether a message that we knew has been deleted."""
+async def kept(session: AsyncSession, sha256: str) -> bool:
+    """Whether the bytes of a picture are there for somebody."""
     found = await session.scalar(
-        select(TombstoneRow.id).where(TombstoneRow.kind == MESSAGE, TombstoneRow.key == message_key)
+        select(BlobRow.id).where(BlobRow.sha256 == sha256, BlobRow.erased_at.is_(None))
+    )
+    return found is not None
+
+
+async def withdrawn(session: AsyncSession, message_key: str, kind: str = MESSAGE) -> bool:
+    """Whether a message that we knew has been deleted, or its poster forgotten."""
+    found = await session.scalar(
+        select(TombstoneRow.id).where(TombstoneRow.kind == kind, TombstoneRow.key == message_key)
     )
     return found is not None
 
@@ -143,7 +164,13 @@ async def replied(session: AsyncSession, prediction_ids: Iterable[int], reply: A
         NotFound: one of them does not exist.
     """
     wanted = set(prediction_ids)
-    there = set(await session.scalars(select(PredictionRow.id).where(PredictionRow.id.in_(wanted))))
+    there = set(
+        await session.scalars(
+            select(PredictionRow.id)
+            .join(PostRow, PredictionRow.post_id == PostRow.id)
+            .where(PredictionRow.id.in_(wanted), PostRow.original_sha256 != FORGOTTEN)
+        )
+    )
     if wanted - there:
         raise NotFound(f"there is no prediction {min(wanted - there)}")
     known = set(
@@ -195,7 +222,7 @@ async def prediction(session: AsyncSession, prediction_id: int) -> PredictionVie
             .join(CommunityRow, PostRow.community_id == CommunityRow.id)
             .join(PersonRow, PostRow.person_id == PersonRow.id)
             .join(BlobRow, PostRow.blob_id == BlobRow.id)
-            .where(PredictionRow.id == prediction_id)
+            .where(PredictionRow.id == prediction_id, PostRow.original_sha256 != FORGOTTEN)
         )
     ).one_or_none()
     if found is None:

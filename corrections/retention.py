@@ -10,17 +10,22 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.blobs import BlobStore, Stray
 from corrections.cases import APPROVED
-from corrections.tables import BlobRow, CaseRow, ConsentRow, PostRow, VoteRow
+from corrections.consent import post_consented
+from corrections.people import FORGOTTEN_PERSON
+from corrections.tables import BlobRow, CaseRow, PostRow, TombstoneRow, VoteRow
 from corrections.types import Swept
 from corrections.unit_of_work import UnitOfWork
 
 AT_ONCE = 200
 """Files removed in one transaction, so that people's votes do not wait behind a large sweep."""
+
+ON_ITS_WAY = timedelta(days=1)
+"""Longer than anything is on its way to the ledger."""
 
 STRAY_AFTER = 3600.0
 """Seconds after which a file that no row knows is nobody's work in progress any more."""
@@ -37,12 +42,7 @@ def _approved() -> ColumnElement[bool]:
 
 
 def _consented() -> ColumnElement[bool]:
-    return exists().where(
-        PostRow.blob_id == BlobRow.id,
-        ConsentRow.post_id == PostRow.id,
-        ConsentRow.granted.is_(True),
-        ConsentRow.withdrawn_at.is_(None),
-    )
+    return exists().where(PostRow.blob_id == BlobRow.id, post_consented())
 
 
 def _live() -> ColumnElement[bool]:
@@ -78,7 +78,14 @@ async def sweep(
     total = await _in_batches(work, store, expired, now)
     if disk_cap_bytes is not None:
         total = _sum(total, await _to_cap(work, store, disk_cap_bytes, now))
+    await work.write(lambda session: _unbury(session, now))
     return _sum(total, await _sweep_strays(work, store))
+
+
+async def _unbury(session: AsyncSession, now: datetime) -> None:
+    """Nothing of somebody who was forgotten a day ago is on its way any more: not even that is kept."""
+    old = TombstoneRow.kind == FORGOTTEN_PERSON, TombstoneRow.created_at < now - ON_ITS_WAY
+    await session.execute(delete(TombstoneRow).where(*old), execution_options={"synchronize_session": False})
 
 
 async def _in_batches(work: UnitOfWork, store: BlobStore, which: ColumnElement[bool], now: datetime) -> Swept:

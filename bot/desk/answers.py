@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names, guesses
-from bot.desk.types import Already, Ask, Identified, Refused, Reply, Voice
+from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Voice
 from bot.errors import FetchError
 from bot.words import FALLBACK
-from corrections.errors import LedgerError, Withdrawn
+from corrections.errors import LedgerError, NotFound, WasForgotten, Withdrawn
 from corrections.ledger import Ledger
 from corrections.types import Address, CommunitySettings, Recorded, Seen
 from model.errors import ModelError, PictureError, WorkerBusy
@@ -57,6 +57,7 @@ class Answers:
         *,
         deadline: float,
         caps: dict[str, int],
+        discord_training: bool = False,
     ) -> None:
         self._eyes = eyes
         self._ledger = ledger
@@ -64,11 +65,12 @@ class Answers:
         self._communities = communities
         self._deadline = deadline
         self._caps = caps
+        self._discord_training = discord_training
         self._names = Names(ledger)
         self._adopted: dict[str, dict[str, str]] = {}
         self._hands = asyncio.Semaphore(AT_ONCE)
         self._answering: dict[_Key, _Underway] = {}
-        self._refusals: OrderedDict[_Key, Address] = OrderedDict()
+        self._refusals: OrderedDict[_Key, tuple[Address, Person]] = OrderedDict()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -133,7 +135,11 @@ class Answers:
         reply = Reply(_each_once(told), language, left_out, looked_at=len(ask.pictures))
         address = await voice.say(reply)
         if address is not None and reply.identified:
-            await self._ledger.replied([each.prediction_id for each in reply.identified], address)
+            try:
+                await self._ledger.replied([each.prediction_id for each in reply.identified], address)
+            except NotFound:  # the poster was forgotten meanwhile
+                await voice.unsay([address])
+                return None
         elif address is not None:
             self._remember_refusal(ask, address)
         return address
@@ -148,7 +154,7 @@ class Answers:
 
     def _remember_refusal(self, ask: Ask, ours: Address) -> None:
         """Refusals are not in the ledger, but they go when the message goes; a restart may forget them."""
-        self._refusals[_key(ask.address)] = ours
+        self._refusals[_key(ask.address)] = (ours, ask.poster)
         if len(self._refusals) > REMEMBERED:
             self._refusals.popitem(last=False)
 
@@ -160,6 +166,7 @@ class Answers:
         chosen: CommunitySettings,
         language: str,
     ) -> Identified | Refused | None:
+        since = datetime.now(UTC)
         if refused := self._over_limit(ask, slot, chosen.person_per_minute):
             return refused if ask.waiting or self._limits.first_refusal(*ask.asker.key) else None
         try:
@@ -168,7 +175,9 @@ class Answers:
             return self._refusal(error, slot)
         assert sight.stored is not None, "asked to keep it"
         try:
-            recorded = await self._record(ask, slot, sight, sight.stored)
+            recorded = await self._record(ask, slot, sight, sight.stored, since)
+        except WasForgotten:
+            return Refused("error-forgotten", slot=slot) if ask.direct else None
         except Withdrawn:
             return None
         named = await self._names.of(ask.address.home, language)
@@ -179,6 +188,7 @@ class Answers:
             ranked=guesses(sight.answer.ranked, named),
             bundle=sight.bundle,
             milliseconds=sight.milliseconds,
+            may_ask=await self.may_ask(ask.address.platform, recorded.prediction_id),
         )
 
     async def _look(self, ask: Ask, fetch: Callable[[], Awaitable[bytes]]) -> Sight:
@@ -203,7 +213,7 @@ class Answers:
         ranked = tuple(replace(each, character=ours[each.character]) for each in answer.ranked)
         return replace(answer, character=ours[answer.character], ranked=ranked)
 
-    async def _record(self, ask: Ask, slot: int, sight: Sight, stored: bytes) -> Recorded:
+    async def _record(self, ask: Ask, slot: int, sight: Sight, stored: bytes, since: datetime) -> Recorded:
         return await self._ledger.record(
             ask.address,
             slot,
@@ -221,6 +231,7 @@ class Answers:
             answer=sight.answer,
             milliseconds=sight.milliseconds,
             at=datetime.now(UTC),
+            since=since,
         )
 
     def _over_limit(self, ask: Ask, slot: int, person_per_minute: int | None) -> Refused | None:
@@ -257,7 +268,18 @@ class Answers:
         if key in self._answering:
             self._answering[key].deleted = True
         refusal = self._refusals.pop(key, None)
-        return await self._ledger.message_deleted(address) + ([refusal] if refusal else [])
+        return await self._ledger.message_deleted(address) + ([refusal[0]] if refusal else [])
+
+    def forgotten(self, person: Person) -> list[Address]:
+        """Somebody is forgotten: let go of where their pictures were refused; returns those messages."""
+        theirs = [key for key, (_, poster) in self._refusals.items() if poster.key == person.key]
+        return [self._refusals.pop(key)[0] for key in theirs]
+
+    async def may_ask(self, platform: str, prediction_id: int) -> bool:
+        """Whether the poster of a picture is to be asked if it may be learned from."""
+        if platform == "discord" and not self._discord_training:
+            return False
+        return await self._ledger.privacy.asks(prediction_id)
 
     async def finish(self, seconds: float) -> None:
         """Let what is being answered end, at most that long; whoever still waits then is told so."""

@@ -12,6 +12,7 @@ from bot.desk.answers import Answers
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names, guesses
+from bot.desk.privacy import PrivacyDesk
 from bot.desk.types import (
     About,
     Ask,
@@ -43,6 +44,7 @@ class Desk:
     """One conversation for all platforms.
 
     ``caps`` are the numbers that the words of a refusal may name (``mebibytes``, ``megapixels``).
+    ``discord_training``: the setting ``discord.allow_training``.
     """
 
     def __init__(
@@ -53,13 +55,21 @@ class Desk:
         *,
         deadline: float = 20.0,
         caps: dict[str, int] | None = None,
+        discord_training: bool = False,
     ) -> None:
         self._ledger = ledger
         self._names = Names(ledger)
         self._communities = Communities(ledger)
         self._answers = Answers(
-            eyes, ledger, limits, self._communities, deadline=deadline, caps=dict(caps or {})
+            eyes,
+            ledger,
+            limits,
+            self._communities,
+            deadline=deadline,
+            caps=dict(caps or {}),
+            discord_training=discord_training,
         )
+        self.privacy = PrivacyDesk(ledger, self._answers)
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -232,6 +242,7 @@ class Desk:
             bundle=view.bundle,
             milliseconds=view.milliseconds,
             tally=await self._tally(view, named),
+            may_ask=await self._answers.may_ask(view.community[0], prediction_id),
         )
 
     async def _tally(self, view: PredictionView, named: Callable[[str], str]) -> Tallied:

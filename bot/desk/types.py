@@ -56,7 +56,10 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The answer about one picture; ``ranked`` begins with the likeliest character."""
+    """The answer about one picture; ``ranked`` begins with the likeliest character.
+
+    ``may_ask``: whether its poster is to be asked if it may be learned from, with a small button.
+    """
 
     slot: int
     prediction_id: int
@@ -65,6 +68,7 @@ class Identified:
     bundle: str
     milliseconds: float
     tally: Tallied | None = None
+    may_ask: bool = False
 
     @property
     def best(self) -> Guess:
@@ -124,6 +128,14 @@ class Thanks:
     how: str
     slug: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The poster's consent, which is in the ledger; not ``new`` when it was there already."""
+
+    prediction_id: int
+    new: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -495,3 +495,79 @@ stats-more = { $count ->
    *[other] { $count } more characters have few pictures.
 }
 stats-none = No character has a picture yet.
+
+## Moderators and privacy on Discord
+
+discord-privacy-name = privacy
+discord-privacy-about = Whether I may learn from your pictures; only you see it
+discord-forget-name = forgetme
+discord-forget-about = Remove your pictures and everything that you said; asks first
+discord-review-name = review
+discord-review-about = Look through what people said, one picture at a time (moderators)
+discord-review-server = That is for servers: in direct messages there is nothing to moderate.
+discord-stats-name = stats
+discord-stats-about = How far the review is, and how often I am right (moderators)
+discord-console-name = console
+discord-console-about = A link to the review in the browser (moderators)
+discord-console = The moderators' page, for you alone: { $link }
+    The link works once, for { $minutes ->
+    [one] one minute
+   *[other] { $minutes } minutes
+}. Do not pass it on.
+discord-export-name = export
+discord-export-about = The approved pictures as a folder to train with (moderators)
+discord-export-character = Only this character
+discord-export-since = Only what was decided since that day, such as 2025-01-31
+discord-export-no-day = Please write the day like this: 2025-01-31
+discord-characters-name = characters
+discord-characters-about = Whom people can name here (moderators)
+discord-characters-which = Name of the character
+discord-characters-into = The character that it counts as from now on
+discord-characters-list = list
+discord-characters-list-about = Proposed names and those that are known
+discord-characters-add = add
+discord-characters-add-about = Add a character
+discord-characters-accept = accept
+discord-characters-accept-about = Take up a name that somebody proposed
+discord-characters-refuse = refuse
+discord-characters-refuse-about = Turn down a name that somebody proposed
+discord-characters-rename = rename
+discord-characters-rename-about = Change a name
+discord-characters-merge = merge
+discord-characters-merge-about = Let one character count as another; asks first
+
+## Keeping the list of characters, in chat
+
+cast-title = { $count ->
+    [one] One character is known here, none is waiting.
+   *[other] { $count } characters are known here, no proposed name is waiting.
+}
+cast-proposed = { $count ->
+    [one] One proposed name is waiting for you:
+   *[other] { $count } proposed names are waiting for you:
+}
+cast-line-proposed = { $name } (proposed): { $approved } approved, { $open } open
+cast-choose = Look at a proposed name…
+cast-accept = Accept
+cast-refuse = Refuse
+cast-rename = Rename…
+cast-merge = Merge…
+cast-back = The list
+cast-english = Its English name
+cast-chinese = Its Chinese name
+cast-rename-title = What is it called?
+cast-merge-title = Whom does it count as?
+cast-accepted = Accepted: { $name } is one of the characters here now.
+cast-refused = Refused: { $name }. It cannot be proposed again.
+cast-renamed = Renamed: { $name }.
+cast-added = Added: { $name }.
+cast-merge-ask = Shall everything that people said of { $name } count for { $second } from now on? Old names still find it.
+cast-merge-yes = Yes, it is { $name }
+cast-merge-same = That is the same character.
+cast-merged = Merged: { $name } counts as { $second } from now on.
+cast-unknown = There is no such character here.
+
+## Consent and being forgotten: what is refused, and what stands on the page and in the terminal
+
+error-not-poster = Only whoever posted the picture can answer that.
+error-forgotten = Whoever posted this picture has asked me to forget it, so I do not look at it again.

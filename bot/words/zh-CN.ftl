@@ -407,3 +407,70 @@ stats-character = { $name }：已通过 { $approved }，待审 { $open }
 stats-character-judged = { $name }：已通过 { $approved }，待审 { $open }，我说对了 { $judged } 张中的 { $right } 张
 stats-more = 还有 { $count } 个角色图片很少。
 stats-none = 还没有任何角色有图片。
+
+## Discord 上的管理员与隐私
+
+discord-privacy-name = privacy
+discord-privacy-about = 我可不可以用你的图片学习；只有你能看到
+discord-forget-name = forgetme
+discord-forget-about = 删除你的图片和你说过的一切；会先询问
+discord-review-name = review
+discord-review-about = 逐张查看大家说过的内容（管理员）
+discord-review-server = 这个命令用于服务器：私信里没有要管理的内容。
+discord-stats-name = stats
+discord-stats-about = 审核的进度，以及我有多准（管理员）
+discord-console-name = console
+discord-console-about = 在浏览器里审核的链接（管理员）
+discord-console = 管理员页面，仅供你使用：{ $link }
+    链接只能用一次，{ $minutes } 分钟内有效。请不要转发。
+discord-export-name = export
+discord-export-about = 把通过的图片导出为可训练的文件夹（管理员）
+discord-export-character = 只要这个角色
+discord-export-since = 只要这一天以后决定的，例如 2025-01-31
+discord-export-no-day = 请这样写日期：2025-01-31
+discord-characters-name = characters
+discord-characters-about = 这里可以说出的角色（管理员）
+discord-characters-which = 角色的名字
+discord-characters-into = 从现在起算作哪个角色
+discord-characters-list = list
+discord-characters-list-about = 提议的名字和已知的名字
+discord-characters-add = add
+discord-characters-add-about = 添加一个角色
+discord-characters-accept = accept
+discord-characters-accept-about = 接受一个提议的名字
+discord-characters-refuse = refuse
+discord-characters-refuse-about = 拒绝一个提议的名字
+discord-characters-rename = rename
+discord-characters-rename-about = 修改名字
+discord-characters-merge = merge
+discord-characters-merge-about = 让一个角色算作另一个；会先询问
+
+## 在聊天中管理角色名单
+
+cast-title = 这里有 { $count } 个已知角色，没有等待处理的提议。
+cast-proposed = 有 { $count } 个提议的名字在等你：
+cast-line-proposed = { $name }（提议）：已通过 { $approved }，待审 { $open }
+cast-choose = 查看一个提议的名字……
+cast-accept = 接受
+cast-refuse = 拒绝
+cast-rename = 改名……
+cast-merge = 合并……
+cast-back = 名单
+cast-english = 英文名
+cast-chinese = 中文名
+cast-rename-title = 它叫什么？
+cast-merge-title = 算作哪个角色？
+cast-accepted = 已接受：{ $name }现在是这里的角色之一。
+cast-refused = 已拒绝：{ $name }。不能再次提议。
+cast-renamed = 已改名：{ $name }。
+cast-added = 已添加：{ $name }。
+cast-merge-ask = 要让大家关于{ $name }说过的一切从现在起都算作{ $second }吗？旧名字仍然能找到它。
+cast-merge-yes = 是的，就是{ $name }
+cast-merge-same = 这是同一个角色。
+cast-merged = 已合并：{ $name }从现在起算作{ $second }。
+cast-unknown = 这里没有这个角色。
+
+## 同意与被忘记：拒绝的原因，以及页面和终端上的文字
+
+error-not-poster = 只有发这张图的人才能回答。
+error-forgotten = 发这张图的人要求我忘掉它，所以我不会再看。

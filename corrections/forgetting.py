@@ -1,0 +1,345 @@
+"""Forgetting a person: everything that is theirs goes, what other people said stays theirs.
+
+One transaction, and the files inside it, as `corrections.retention` does. What remains:
+
+- the person's row, under a random key, so that a moderator's decisions and the shells below are nobody's;
+- of a post that other people voted on, a shell without address and without the hash of what was posted
+  (`corrections.posts.FORGOTTEN`), since their votes hang on it; all other posts go altogether;
+- a picture that somebody else has posted too; every other picture's bytes, near key and hash are gone;
+- keyed hashes in ``tombstones``: of the messages, so that an old one that is asked about again is not taken
+  for a new one, and for a day of the person, so that nothing of theirs which is on its way slips in later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from corrections import people
+from corrections.blobs import BlobStore
+from corrections.cases import WITHDRAWN
+from corrections.characters import next_revision
+from corrections.consent import mark_snapshots
+from corrections.people import Pseudonyms
+from corrections.posts import FORGOTTEN, FORGOTTEN_MESSAGE
+from corrections.tables import (
+    BlobRow,
+    CaseRow,
+    CharacterRow,
+    CommunityRow,
+    CommunitySettingsRow,
+    ConsentRow,
+    DecisionRow,
+    FormerCommunityRow,
+    LinkRow,
+    PersonRow,
+    PostRow,
+    PredictionRow,
+    ReplyRow,
+    SnapshotRow,
+    TombstoneRow,
+    TrustRow,
+    VoteCaseRow,
+    VoteEventRow,
+    VoteLabelRow,
+    VoteRow,
+)
+from corrections.types import Address, Person
+
+NO_NEAR_KEY = "0" * 64
+"""Of a picture that is forgotten: a flat one's, which is near to nothing (see `corrections.cases`)."""
+
+_AT_ONCE = 500
+_QUIETLY = {"synchronize_session": False}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What went: pictures that were posted, standing votes. ``replies``: messages of ours to be deleted."""
+
+    pictures: int
+    votes: int
+    replies: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Who is to be forgotten, and by which names they are known."""
+
+    person: Person
+    names: Pseudonyms
+
+    @property
+    def key(self) -> str:
+        """Their person key."""
+        return self.names.person(self.person)
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """The communities that are theirs alone, by their ids: a private chat, or a web session."""
+        _, native = self.person
+        return f"dm:{native}", native
+
+
+async def forget(
+    session: AsyncSession, store: BlobStore, whom: Leaving, at: datetime
+) -> tuple[Forgotten, list[int]]:
+    """See `corrections.privacy.Privacy.forget`; also returns the communities whose near keys changed."""
+    await people.refuse_until(session, whom.key, at)
+    homes = await _homes(session, whom)
+    who = await people.find_person(session, whom.key)
+    done, communities = Forgotten(0, 0, ()), list(homes)
+    if who is not None:
+        mine = PostRow.person_id == who
+        communities += await session.scalars(select(PostRow.community_id).where(mine).distinct())
+        replies = await _replies(session, who, homes)
+        await _bury_messages(session, whom.names, who, at)
+        votes, cases = await _votes(session, who)
+        cases |= set(await session.scalars(select(PostRow.case_id).where(mine).distinct()))
+        await _answers(session, who)
+        pictures = await _pictures(session, store, who, at)
+        await _cases(session, cases, at)
+        done = Forgotten(pictures, votes, tuple(replies))
+        await session.execute(
+            update(PersonRow).where(PersonRow.id == who).values(person_key=secrets.token_hex(32))
+        )
+    await _empty_homes(session, homes, whom)
+    return done, communities
+
+
+async def _replies(session: AsyncSession, who: int, homes: Sequence[int]) -> list[Address]:
+    """Take the addresses of our answers to them, and of all our answers in their private chats."""
+    theirs = (
+        select(PredictionRow.id)
+        .join(PostRow, PredictionRow.post_id == PostRow.id)
+        .where(PostRow.person_id == who)
+    )
+    which = or_(ReplyRow.prediction_id.in_(theirs), ReplyRow.community_id.in_(homes))
+    rows = await session.execute(
+        select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
+        .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
+        .where(which)
+        .order_by(ReplyRow.id)
+    )
+    addresses = list(dict.fromkeys(Address(*row) for row in rows))
+    await session.execute(delete(ReplyRow).where(which), execution_options=_QUIETLY)
+    return addresses
+
+
+async def _bury_messages(session: AsyncSession, names: Pseudonyms, who: int, at: datetime) -> None:
+    rows = await session.execute(
+        select(PostRow.platform, PostRow.channel, PostRow.message)
+        .where(PostRow.person_id == who, PostRow.message.is_not(None))
+        .distinct()
+    )
+    keys = [names.message(platform, channel or "", message or "") for platform, channel, message in rows]
+    for some in _slices(keys):
+        known = set(
+            await session.scalars(
+                select(TombstoneRow.key).where(
+                    TombstoneRow.kind == FORGOTTEN_MESSAGE, TombstoneRow.key.in_(some)
+                )
+            )
+        )
+        session.add_all(
+            TombstoneRow(kind=FORGOTTEN_MESSAGE, key=key, created_at=at) for key in some if key not in known
+        )
+    await session.flush()
+
+
+async def _votes(session: AsyncSession, who: int) -> tuple[int, set[int]]:
+    """Remove what they said; how many votes stood, and the cases in which they counted."""
+    votes = select(VoteRow.id).where(VoteRow.person_id == who)
+    count = await session.scalar(select(func.count()).select_from(VoteRow).where(VoteRow.person_id == who))
+    cases = set(
+        await session.scalars(select(VoteCaseRow.case_id).where(VoteCaseRow.vote_id.in_(votes)).distinct())
+    )
+    for statement in (
+        delete(VoteLabelRow).where(VoteLabelRow.vote_id.in_(votes)),
+        delete(VoteCaseRow).where(VoteCaseRow.vote_id.in_(votes)),
+        delete(VoteRow).where(VoteRow.person_id == who),
+        delete(VoteEventRow).where(VoteEventRow.person_id == who),
+    ):
+        await session.execute(statement, execution_options=_QUIETLY)
+    return count or 0, cases
+
+
+async def _answers(session: AsyncSession, who: int) -> None:
+    """Remove what they agreed to and what is known of them as voter, proposer or moderator."""
+    for statement in (
+        delete(ConsentRow).where(ConsentRow.person_id == who),
+        delete(TrustRow).where(TrustRow.person_id == who),
+        delete(LinkRow).where(LinkRow.person_id == who),
+        update(CharacterRow).where(CharacterRow.proposed_by == who).values(proposed_by=None),
+        update(CaseRow).where(CaseRow.claimed_by == who).values(claimed_by=None, claimed_until=None),
+    ):
+        await session.execute(statement, execution_options=_QUIETLY)
+
+
+async def _pictures(session: AsyncSession, store: BlobStore, who: int, at: datetime) -> int:
+    """Remove their posts, and the pictures that nobody else has posted; how many they had posted."""
+    mine = PostRow.person_id == who
+    count = await session.scalar(
+        select(func.count()).select_from(PostRow).where(mine, PostRow.original_sha256 != FORGOTTEN)
+    )
+    hashes = select(BlobRow.sha256).join(PostRow, PostRow.blob_id == BlobRow.id).where(mine)
+    # Their consents are gone by now: what still has one is somebody else's picture as well.
+    await mark_snapshots(session, hashes, at)
+    other = aliased(PostRow)
+    blobs = (
+        await session.execute(
+            select(BlobRow.id, BlobRow.sha256, BlobRow.format).where(
+                exists().where(PostRow.blob_id == BlobRow.id, mine),
+                ~exists().where(
+                    other.blob_id == BlobRow.id, other.person_id != who, other.original_sha256 != FORGOTTEN
+                ),
+            )
+        )
+    ).all()
+    await _posts(session, who)
+    await asyncio.to_thread(lambda: [store.delete(blob.sha256, blob.format) for blob in blobs])
+    for some in _slices([blob.id for blob in blobs]):
+        these = BlobRow.id.in_(some)
+        referred = or_(
+            exists().where(PostRow.blob_id == BlobRow.id),
+            exists().where(VoteEventRow.blob_id == BlobRow.id),
+            exists().where(VoteRow.blob_id == BlobRow.id),
+        )
+        await session.execute(delete(BlobRow).where(these, ~referred), execution_options=_QUIETLY)
+        shells = list(await session.scalars(select(BlobRow.id).where(these)))
+        if shells:
+            await session.execute(update(BlobRow), [_blank(blob_id, at) for blob_id in shells])
+    return count or 0
+
+
+def _blank(blob_id: int, at: datetime) -> dict[str, Any]:
+    """Nothing that could be worked out again from the picture."""
+    return {
+        "id": blob_id,
+        "sha256": secrets.token_hex(32),
+        "near_key": NO_NEAR_KEY,
+        "size": 0,
+        "width": 0,
+        "height": 0,
+        "erased_at": at,
+    }
+
+
+async def _posts(session: AsyncSession, who: int) -> None:
+    """Remove the posts and what we said of them; shells where other people's votes hang on that."""
+    mine = PostRow.person_id == who
+    said = aliased(PredictionRow)
+    voted = (
+        exists().where(said.post_id == PostRow.id, VoteEventRow.prediction_id == said.id).correlate(PostRow)
+    )
+    gone = select(PostRow.id).where(mine, ~voted)
+    await session.execute(
+        delete(PredictionRow).where(PredictionRow.post_id.in_(gone)), execution_options=_QUIETLY
+    )
+    await session.execute(
+        delete(PostRow).where(mine, ~exists().where(PredictionRow.post_id == PostRow.id).correlate(PostRow)),
+        execution_options=_QUIETLY,
+    )
+    await session.execute(
+        update(PostRow).where(mine).values(channel=None, message=None, original_sha256=FORGOTTEN),
+        execution_options=_QUIETLY,
+    )
+
+
+async def _cases(session: AsyncSession, cases: Iterable[int], at: datetime) -> None:
+    """Withdraw those of which nothing is left; let the others be looked at again."""
+    for some in _slices(sorted(cases)):
+        left = exists().where(PostRow.case_id == CaseRow.id, PostRow.original_sha256 != FORGOTTEN)
+        await session.execute(
+            update(CaseRow)
+            .where(CaseRow.id.in_(some), ~left.correlate(CaseRow))
+            .values(
+                status=WITHDRAWN,
+                decided=None,
+                decided_at=None,
+                leading=None,
+                agreement=0.0,
+                agreed=False,
+                priority=0.0,
+                claimed_by=None,
+                claimed_until=None,
+                revision=CaseRow.revision + 1,
+            ),
+            execution_options=_QUIETLY,
+        )
+
+
+async def _homes(session: AsyncSession, whom: Leaving) -> list[int]:
+    """The communities that are theirs alone, which bear their platform's id for them."""
+    platform, _ = whom.person
+    found = await session.scalars(
+        select(CommunityRow.id).where(CommunityRow.platform == platform, _is_home(platform, whom))
+    )
+    return list(found)
+
+
+def _is_home(platform: str, whom: Leaving) -> ColumnElement[bool]:
+    private, session_id = whom.homes
+    if platform == "web":
+        return CommunityRow.native == session_id
+    return CommunityRow.native == private
+
+
+async def _empty_homes(session: AsyncSession, homes: Sequence[int], whom: Leaving) -> None:
+    """A private chat's name is its person's id: nothing may tell it any more."""
+    if not homes:
+        return
+    for statement in (
+        delete(LinkRow).where(LinkRow.community_id.in_(homes)),
+        delete(CommunitySettingsRow).where(CommunitySettingsRow.community_id.in_(homes)),
+        delete(FormerCommunityRow).where(FormerCommunityRow.community_id.in_(homes)),
+    ):
+        await session.execute(statement, execution_options=_QUIETLY)
+    proposed = await session.scalars(
+        select(CharacterRow).where(CharacterRow.community_id.in_(homes), CharacterRow.status != "merged")
+    )
+    for row in proposed.all():
+        row.slug, row.names, row.aliases = f"forgotten-{secrets.token_hex(8)}", {}, []
+        row.status, row.pinyin, row.revision = "refused", None, await next_revision(session)
+        await session.flush()
+    replaced = {}
+    for home in await session.scalars(select(CommunityRow).where(CommunityRow.id.in_(homes))):
+        fresh = f"gone:{secrets.token_hex(16)}"
+        replaced[home.native] = fresh
+        home.native = fresh
+    await session.flush()
+    await _rename_in_records(session, homes, replaced)
+
+
+async def _rename_in_records(session: AsyncSession, homes: Sequence[int], names: dict[str, str]) -> None:
+    """The append-only records keep what was done, under the name that the place has now."""
+    for old, fresh in names.items():
+        quoted, with_fresh = json.dumps(old), json.dumps(fresh)
+
+        def renamed(value: Any, quoted: str = quoted, with_fresh: str = with_fresh) -> Any:
+            return None if value is None else json.loads(json.dumps(value).replace(quoted, with_fresh))
+
+        about = or_(
+            DecisionRow.community_id.in_(homes),
+            and_(DecisionRow.case_id.is_(None), DecisionRow.action == "settings"),
+        )
+        for decision in await session.scalars(select(DecisionRow).where(about)):
+            decision.before, decision.after = renamed(decision.before), renamed(decision.after)
+        for snapshot in await session.scalars(select(SnapshotRow).where(SnapshotRow.community_id.in_(homes))):
+            snapshot.manifest = renamed(snapshot.manifest)
+    await session.flush()
+
+
+def _slices(of: Sequence[T]) -> Iterable[Sequence[T]]:
+    """Few enough for one statement's variables."""
+    return (of[start : start + _AT_ONCE] for start in range(0, len(of), _AT_ONCE))
