@@ -24,6 +24,8 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
 ├── NotPoster               only whoever posted the picture may do that
 ├── Withdrawn               the message was deleted meanwhile: nothing of it is kept
 │   └── WasForgotten        its poster asked to be forgotten meanwhile
+├── Stale                   the case has changed since it was shown; ``case`` is how it is now
+├── SharedCharacter         all communities share that character: only the operator changes it
 ├── BadSetting              a community cannot choose that; ``reason`` is one of `BadSetting.REASONS`
 └── LabelError              a label is at fault
     ├── UnknownLabel        no character is called so here; ``label`` says which
@@ -32,6 +34,11 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corrections.review.types import CaseView
 
 
 class LedgerError(Exception):
@@ -178,6 +185,22 @@ class NotPoster(LedgerError):
     reason = "not-poster"
 
 
+class Stale(LedgerError):
+    """The case has changed since it was shown; ``case`` is how it is now, and nothing was written."""
+
+    reason = "stale"
+
+    def __init__(self, case: CaseView) -> None:
+        super().__init__(f"case {case.case_id} has changed since it was shown")
+        self.case = case
+
+
+class SharedCharacter(LedgerError):
+    """All communities share that character: only the operator changes it."""
+
+    reason = "shared-character"
+
+
 class BadSetting(LedgerError):
     """A community cannot choose that. ``reason`` is one of `REASONS`."""
 
@@ -222,6 +245,10 @@ class BadLabel(LabelError):
         "no-letters",  # digits, punctuation or pictures only
         "too-many",  # more characters in one picture than a vote may name
         "refused",  # moderators have refused this very name
+        "taken",  # somebody else is called so
+        "language",  # a name in a language that nothing is named in
+        "itself",  # merged into itself
+        "accepted",  # refused after it had been accepted
     )
 
     def __init__(self, reason: str) -> None:

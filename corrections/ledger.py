@@ -23,6 +23,8 @@ from corrections.links import Links
 from corrections.naming import Naming, slug_for
 from corrections.opening import Parts, open_parts
 from corrections.privacy import Privacy
+from corrections.review.agreement import ReviewRules
+from corrections.review.facade import Review
 from corrections.tables import BlobRow
 from corrections.types import (
     Address,
@@ -48,8 +50,9 @@ _DELETED_REMEMBERED = 10_000
 class Ledger(Naming):
     """One open ledger. Make it with `open`; close it at the end."""
 
-    def __init__(self, parts: Parts, proposals_per_day: int) -> None:
+    def __init__(self, parts: Parts, proposals_per_day: int, rules: ReviewRules) -> None:
         super().__init__(parts, proposals_per_day)
+        self.review = Review(parts, rules, self._current)
         self.links = Links(parts)
         self._store = parts.store
         self._finder = CaseFinder()
@@ -58,7 +61,13 @@ class Ledger(Naming):
 
     @classmethod
     async def open(
-        cls, url: str, data_dir: Path, *, proposals_per_day: int = 10, busy_timeout: float = 5.0
+        cls,
+        url: str,
+        data_dir: Path,
+        *,
+        proposals_per_day: int = 10,
+        busy_timeout: float = 5.0,
+        review: ReviewRules | None = None,
     ) -> Ledger:
         """Open a ledger, making or upgrading whatever is missing or old.
 
@@ -67,12 +76,14 @@ class Ledger(Naming):
             data_dir: the folder for the pictures and the secret that people are known by.
             proposals_per_day: how many new names one person may propose within 24 hours.
             busy_timeout: seconds to wait for another process's write (SQLite).
+            review: when people agree; None for the usual rules.
 
         Raises:
             OpenError: one sentence that says what stands in the way.
             LedgerLocked: another process does not let go of the database.
         """
-        return cls(await open_parts(url, data_dir, busy_timeout), proposals_per_day)
+        parts = await open_parts(url, data_dir, busy_timeout)
+        return cls(parts, proposals_per_day, review or ReviewRules())
 
     # What was posted and answered
 
@@ -112,7 +123,7 @@ class Ledger(Naming):
             if before is not None:
                 return before
             await self._finder.read_on(session, address.home)
-        key = self._message_key(address)
+        vocabulary, key = await self._current(), self._message_key(address)
         sha256 = await asyncio.to_thread(digest, seen.stored)
         poster_key = self.person_key(poster)
         entry = posts.Entry(
@@ -132,6 +143,7 @@ class Ledger(Naming):
                 raise
             if done.new:  # a sweep may have removed the file since
                 await self._put(sha256, seen)
+                await self.review.recorded(session, vocabulary, done.post_id, at)
             return done
 
         return await self.work.write(work)
@@ -201,7 +213,9 @@ class Ledger(Naming):
             about = await votes.target(session, prediction_id)
             slugs = frozenset(slug_for(vocabulary, label, about.community) for label in labels)
             person = await people.person_id(session, key, at)
-            return await votes.vote(session, about, person, slugs, at)
+            done = await votes.vote(session, about, person, slugs, at)
+            await self.review.touched(session, vocabulary, done.cases, at)
+            return done.receipt
 
         return await self.work.write(work)
 
@@ -221,13 +235,17 @@ class Ledger(Naming):
         Raises:
             NotFound: there is no such prediction.
         """
-        key = self.person_key(voter)
+        key, vocabulary = self.person_key(voter), await self._current()
 
         async def work(session: AsyncSession) -> VoteReceipt | None:
             if prediction_id is not None:
                 await votes.target(session, prediction_id)
             person = await people.find_person(session, key)
-            return None if person is None else await votes.undo(session, person, prediction_id, at)
+            done = None if person is None else await votes.undo(session, person, prediction_id, at)
+            if done is None:
+                return None
+            await self.review.touched(session, vocabulary, done.cases, at)
+            return done.receipt
 
         return await self.work.write(work)
 

@@ -92,9 +92,17 @@ async def target(session: AsyncSession, prediction_id: int) -> Target:
     return Target(prediction_id, found[0], found[1], (found[2], found[3]))
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a vote or an undo did; ``cases`` are those whose votes changed by it."""
+
+    receipt: VoteReceipt
+    cases: frozenset[int] = frozenset()
+
+
 async def vote(
     session: AsyncSession, about: Target, person_id: int, labels: frozenset[str], at: datetime
-) -> VoteReceipt:
+) -> Done:
     """Give or change a vote; the same vote again changes nothing.
 
     Args:
@@ -104,15 +112,14 @@ async def vote(
     stack = replay(history)
     previous = stack[-1].labels if stack else None
     changed = previous != labels
+    cases: frozenset[int] = frozenset()
     if changed or about.case_id not in stack[-1].cases:
         event = await _append(session, about, person_id, VOTE if changed else AGAIN, labels, at)
-        await _stand(session, person_id, about.blob_id, replay([*history, event]))
-    return VoteReceipt(about.prediction_id, labels, previous, changed)
+        cases = await _stand(session, person_id, about.blob_id, replay([*history, event]))
+    return Done(VoteReceipt(about.prediction_id, labels, previous, changed), cases)
 
 
-async def undo(
-    session: AsyncSession, person_id: int, prediction_id: int | None, at: datetime
-) -> VoteReceipt | None:
+async def undo(session: AsyncSession, person_id: int, prediction_id: int | None, at: datetime) -> Done | None:
     """Take back a person's standing opinion about a picture (or the latest one of all); see `Ledger.undo`."""
     if prediction_id is None:
         prediction_id = await session.scalar(
@@ -130,8 +137,8 @@ async def undo(
     taken = stack.pop()
     labels = stack[-1].labels if stack else None
     await _append(session, about, person_id, UNDO, labels, at)
-    await _stand(session, person_id, about.blob_id, stack)
-    return VoteReceipt(prediction_id, labels, taken.labels, changed=True)
+    cases = await _stand(session, person_id, about.blob_id, stack)
+    return Done(VoteReceipt(prediction_id, labels, taken.labels, changed=True), cases)
 
 
 async def _history(session: AsyncSession, person_id: int, blob_id: int) -> list[VoteEventRow]:
@@ -165,18 +172,21 @@ async def _append(
     return event
 
 
-async def _stand(session: AsyncSession, person_id: int, blob_id: int, stack: list[Opinion]) -> None:
-    """Make the tables say what the history says."""
+async def _stand(session: AsyncSession, person_id: int, blob_id: int, stack: list[Opinion]) -> frozenset[int]:
+    """Make the tables say what the history says; returns the cases that are touched by it."""
+    before: set[int] = set()
     row = await session.scalar(
         select(VoteRow).where(VoteRow.person_id == person_id, VoteRow.blob_id == blob_id)
     )
     if row is not None:
+        before = set(await session.scalars(select(VoteCaseRow.case_id).where(VoteCaseRow.vote_id == row.id)))
         await session.execute(delete(VoteLabelRow).where(VoteLabelRow.vote_id == row.id))
         await session.execute(delete(VoteCaseRow).where(VoteCaseRow.vote_id == row.id))
     if not stack:
         if row is not None:
             await session.delete(row)
-        return
+            await session.flush()
+        return frozenset(before)
     standing = stack[-1]
     if row is None:
         row = VoteRow(person_id=person_id, blob_id=blob_id)
@@ -189,6 +199,7 @@ async def _stand(session: AsyncSession, person_id: int, blob_id: int, stack: lis
     cases = set().union(*(opinion.cases for opinion in stack))
     session.add_all(VoteCaseRow(vote_id=row.id, case_id=case_id) for case_id in sorted(cases))
     await session.flush()
+    return frozenset(before | cases)
 
 
 async def tally(session: AsyncSession, vocabulary: Vocabulary, prediction_id: int) -> Tally:

@@ -1,0 +1,264 @@
+"""Decisions: each in one transaction with its entry in the history and with what it says of the voters.
+
+An entry's ``before`` and ``after`` hold the case's ``status``, ``decided`` and ``revision``; ``judged`` is
+the last vote event that the decision looked at, when it counts for or against people (``judge``: all but the
+one who decided), so that undoing it takes back exactly what it counted; an undo names what it ``undoes``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from corrections import characters
+from corrections.cases import APPROVED
+from corrections.review.scores import OPEN
+from corrections.review.types import Labels
+from corrections.review.views import settled
+from corrections.tables import CaseRow, CharacterRow, DecisionRow, TrustRow, VoteEventRow
+from corrections.types import Community
+from corrections.vocabulary import KNOWN, PROPOSED, Vocabulary
+from corrections.votes import replay
+
+APPROVE, REJECT, SKIP, UNDO, AUTO = "approve", "reject", "skip", "undo", "auto"
+REJECTED = "rejected"
+OF_CASES = (APPROVE, REJECT, SKIP, UNDO, AUTO)
+UNDOABLE = (APPROVE, REJECT, SKIP)
+
+
+async def settle(
+    session: AsyncSession,
+    row: CaseRow,
+    status: str,
+    labels: Labels | None,
+    *,
+    by: int,
+    action: str,
+    at: datetime,
+    home: Community,
+    vocabulary: Vocabulary,
+    judges: bool = False,
+) -> set[int]:
+    """Give a case another status, and write who did.
+
+    Args:
+        judges: whether the people who voted were confirmed or contradicted by it: a person looked at it.
+
+    Returns:
+        The people whose trust changed.
+    """
+    state = await _state(session, row)
+    touched = await _unjudge(session, row, state, home, vocabulary)
+    judged: int | None = None
+    if judges and status == APPROVED:
+        judged = await session.scalar(select(func.max(VoteEventRow.id))) or 0
+        touched |= await _judge(session, row, labels or (), judged, +1, home, vocabulary, but=by)
+    row.status, row.decided = status, None if labels is None else list(labels)
+    row.decided_at = at if status != OPEN else None
+    row.revision += 1
+    row.skipped_at = row.claimed_by = row.claimed_until = None
+    after = {"status": row.status, "decided": row.decided, "revision": row.revision, "judged": judged}
+    if judged is not None:
+        after["judge"] = by
+    session.add(_entry(row, by, action, state, after, at))
+    await session.flush()
+    return touched
+
+
+async def skip(session: AsyncSession, row: CaseRow, by: int, at: datetime) -> None:
+    """Put a case after all others for now."""
+    before = {"skipped_at": None if row.skipped_at is None else row.skipped_at.isoformat()}
+    row.skipped_at, row.claimed_by, row.claimed_until = at, None, None
+    session.add(_entry(row, by, SKIP, before, {"skipped_at": at.isoformat()}, at))
+    await session.flush()
+
+
+async def undone(
+    session: AsyncSession,
+    entry: DecisionRow,
+    row: CaseRow,
+    by: int,
+    at: datetime,
+    home: Community,
+    vocabulary: Vocabulary,
+) -> set[int]:
+    """Let what was before an entry hold again.
+
+    Returns:
+        The people whose trust changed.
+    """
+    before = dict(entry.before or {})
+    if entry.action == SKIP:
+        previous = before.get("skipped_at")
+        row.skipped_at = datetime.fromisoformat(previous) if previous else None
+        session.add(_entry(row, by, UNDO, dict(entry.after or {}), before | {"undoes": entry.id}, at))
+        await session.flush()
+        return set()
+    state = await _state(session, row)
+    touched = await _unjudge(session, row, state, home, vocabulary)
+    judged, judge = before.get("judged"), before.get("judge")
+    row.status, row.decided = before["status"], before["decided"]
+    if judged is not None:
+        labels = tuple(before["decided"] or ())
+        touched |= await _judge(session, row, labels, judged, +1, home, vocabulary, but=judge)
+    earlier = before.get("decided_at")
+    row.decided_at = datetime.fromisoformat(earlier) if earlier else None
+    row.revision += 1
+    row.claimed_by = row.claimed_until = None
+    after = {**before, "revision": row.revision, "undoes": entry.id}
+    session.add(_entry(row, by, UNDO, state, after, at))
+    await session.flush()
+    return touched
+
+
+async def to_undo(session: AsyncSession, by: int, community: int | None) -> DecisionRow | None:
+    """A moderator's latest decision of a case that has not been undone yet."""
+    taken_back: set[int] = set()
+    before: int | None = None
+    while True:
+        query = select(DecisionRow).where(DecisionRow.person_id == by, DecisionRow.action.in_(OF_CASES))
+        if community is not None:
+            query = query.where(DecisionRow.community_id == community)
+        if before is not None:
+            query = query.where(DecisionRow.id < before)
+        entries = list(await session.scalars(query.order_by(DecisionRow.id.desc()).limit(50)))
+        for entry in entries:
+            if entry.action == UNDO:
+                taken_back.add((entry.after or {})["undoes"])
+            elif entry.action in UNDOABLE and entry.id not in taken_back:
+                return entry
+        if not entries:
+            return None
+        before = entries[-1].id
+
+
+async def latest(session: AsyncSession, case: int) -> DecisionRow | None:
+    """The entry that gave a case the status that it has."""
+    entry: DecisionRow | None = await session.scalar(
+        select(DecisionRow)
+        .where(DecisionRow.case_id == case, DecisionRow.action.in_((APPROVE, REJECT, UNDO, AUTO)))
+        .order_by(DecisionRow.id.desc())
+        .limit(1)
+    )
+    return entry
+
+
+async def accept_proposals(session: AsyncSession, labels: Iterable[str]) -> bool:
+    """Names that a moderator approved a picture under are proposals no longer; whether any was."""
+    rows = list(
+        await session.scalars(
+            select(CharacterRow).where(CharacterRow.slug.in_(list(labels)), CharacterRow.status == PROPOSED)
+        )
+    )
+    if rows:
+        revision = await characters.next_revision(session)
+        for row in rows:
+            row.status, row.revision = KNOWN, revision
+        await session.flush()
+    return bool(rows)
+
+
+def _entry(
+    row: CaseRow, by: int, action: str, before: dict[str, Any], after: dict[str, Any], at: datetime
+) -> DecisionRow:
+    return DecisionRow(
+        person_id=by,
+        community_id=row.community_id,
+        case_id=row.id,
+        action=action,
+        before=before,
+        after=after,
+        created_at=at,
+    )
+
+
+async def _state(session: AsyncSession, row: CaseRow) -> dict[str, Any]:
+    """What an entry says of a case before it: as much as an undo needs."""
+    state: dict[str, Any] = {"status": row.status, "decided": row.decided, "revision": row.revision}
+    state["judged"] = None
+    if row.status != OPEN:
+        state["decided_at"] = None if row.decided_at is None else row.decided_at.isoformat()
+        entry = await latest(session, row.id)
+        said = (entry.after or {}) if entry is not None else {}
+        state |= {key: said[key] for key in ("judged", "judge") if key in said}
+    return state
+
+
+async def _unjudge(
+    session: AsyncSession, row: CaseRow, state: dict[str, Any], home: Community, vocabulary: Vocabulary
+) -> set[int]:
+    """Take back what the decision that holds said of people."""
+    if state["judged"] is None:
+        return set()
+    labels = tuple(row.decided or ())
+    return await _judge(session, row, labels, state["judged"], -1, home, vocabulary, but=state.get("judge"))
+
+
+async def _judge(
+    session: AsyncSession,
+    row: CaseRow,
+    labels: Labels,
+    upto: int,
+    sign: int,
+    home: Community,
+    vocabulary: Vocabulary,
+    but: int | None,
+) -> set[int]:
+    """Count for or against everybody whose vote stood at that event; ``but``: never for oneself."""
+    stood = await standing_at(session, row.id, upto)
+    stood.pop(but or 0, None)
+    if not stood:
+        return set()
+    right = settled(labels, vocabulary, home)
+    found = await session.scalars(
+        select(TrustRow).where(TrustRow.community_id == row.community_id, TrustRow.person_id.in_(stood))
+    )
+    trust = {each.person_id: each for each in found}
+    for person, opinion in stood.items():
+        each = trust.get(person)
+        if each is None:
+            each = TrustRow(community_id=row.community_id, person_id=person, judged=0, confirmed=0)
+            session.add(each)
+        each.judged = max(0, each.judged + sign)
+        if settled(sorted(opinion), vocabulary, home) == right:
+            each.confirmed += sign
+        each.confirmed = min(each.judged, max(0, each.confirmed))
+    await session.flush()
+    return set(stood)
+
+
+async def standing_at(session: AsyncSession, case: int, upto: int) -> dict[int, frozenset[str]]:
+    """By person what they said of a case when that event was the last: the latest of their opinions that
+    had been given there, on whichever copy."""
+    given = (
+        select(VoteEventRow.blob_id).where(VoteEventRow.case_id == case, VoteEventRow.id <= upto).distinct()
+    )
+    events = await session.scalars(
+        select(VoteEventRow)
+        .where(VoteEventRow.blob_id.in_(given), VoteEventRow.id <= upto)
+        .order_by(VoteEventRow.id)
+    )
+    histories: defaultdict[tuple[int, int], list[VoteEventRow]] = defaultdict(list)
+    for event in events:
+        histories[event.person_id, event.blob_id].append(event)
+    standing: dict[int, tuple[int, frozenset[str]]] = {}
+    for (person, _), history in histories.items():
+        stack = replay(history)
+        if not stack or not any(case in opinion.cases for opinion in stack):
+            continue
+        top = stack[-1]
+        if person not in standing or standing[person][0] < top.event_id:
+            standing[person] = (top.event_id, top.labels)
+    return {person: labels for person, (_, labels) in standing.items()}
+
+
+def proposals_among(labels: Sequence[str], vocabulary: Vocabulary) -> bool:
+    """Whether one of these is a name that no moderator has accepted yet."""
+    return any(
+        (found := vocabulary.characters.get(slug)) is not None and found.status == PROPOSED for slug in labels
+    )

@@ -1,0 +1,133 @@
+"""What a case's row says of its votes: kept up to date in the transaction of each vote and decision."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Text, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from corrections.cases import APPROVED
+from corrections.review import reading
+from corrections.review.agreement import ReviewRules, Weighed, weigh, weight
+from corrections.review.priority import GONE, SKIPPED, priority
+from corrections.review.reading import Said
+from corrections.review.types import Guess, Labels
+from corrections.tables import BlobRow, CaseRow, PostRow
+from corrections.vocabulary import Vocabulary
+
+OPEN = "open"
+COUNTED_FOR = 60.0
+"""Seconds for which a count of approved cases is good enough to say what is rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A case and what its votes come to at this moment."""
+
+    row: CaseRow
+    said: tuple[Said, ...]
+    weighed: Weighed
+    guess: Guess | None
+
+
+class Scorer:
+    """Weighs cases by the rules of one ledger."""
+
+    def __init__(self, rules: ReviewRules) -> None:
+        self.rules = rules
+        self._approved: dict[int, tuple[float, Counter[str]]] = {}
+
+    async def weighed(
+        self, session: AsyncSession, vocabulary: Vocabulary, rows: Collection[CaseRow], at: datetime
+    ) -> list[Scored]:
+        """What the votes of these cases come to now; nothing is written."""
+        home = await reading.communities(session, {row.community_id for row in rows})
+        said = await reading.said(session, vocabulary, {row.id: home[row.community_id] for row in rows})
+        guesses = await reading.guesses(session, [row.id for row in rows])
+        scored = []
+        for community, cases in reading.by_community({row.id: row.community_id for row in rows}).items():
+            people = {each.person for case in cases for each in said[case]}
+            records = await reading.records(session, community, people, self.rules.newcomer_days, at)
+            weights = {person: weight(record) for person, record in records.items()}
+            for row in (row for row in rows if row.id in set(cases)):
+                voices = [(each.labels, weights[each.person]) for each in said[row.id]]
+                scored.append(
+                    Scored(row, tuple(said[row.id]), weigh(voices, self.rules), guesses.get(row.id))
+                )
+        return scored
+
+    async def refresh(
+        self, session: AsyncSession, vocabulary: Vocabulary, cases: Iterable[int], at: datetime
+    ) -> list[Scored]:
+        """Write what the votes of these cases come to into their rows.
+
+        ``revision`` grows when something else leads than before: whoever approves what they saw leading
+        must not approve what came after.
+        """
+        ids = sorted(set(cases))
+        rows = list(await session.scalars(select(CaseRow).where(CaseRow.id.in_(ids)))) if ids else []
+        if not rows:
+            return []
+        scored = await self.weighed(session, vocabulary, rows, at)
+        there = set(
+            await session.scalars(
+                select(PostRow.case_id)
+                .join(BlobRow, PostRow.blob_id == BlobRow.id)
+                .where(PostRow.case_id.in_(ids), BlobRow.erased_at.is_(None))
+                .distinct()
+            )
+        )
+        for each in scored:
+            row, weighed = each.row, each.weighed
+            leading = None if weighed.leading is None else list(weighed.leading)
+            if row.leading != leading:
+                row.leading = leading
+                row.revision += 1
+            row.agreement, row.voters, row.agreed = weighed.probability, weighed.voters, weighed.agreed
+            approved = await self._approved_cases(session, row.community_id)
+            rarest = min((approved[slug] for slug in leading or ["nobody"]), default=0)
+            row.reason, row.priority = priority(weighed, each.guess, rarest)
+            if row.status != OPEN:
+                row.reason, row.priority = self._decided(each)
+            if row.skipped_at is not None and row.status == OPEN:
+                row.priority += SKIPPED
+            if row.id not in there:
+                row.priority = GONE
+        await session.flush()
+        return scored
+
+    def _decided(self, scored: Scored) -> tuple[str, float]:
+        """A decided case is worth another look when people contradict the decision who spoke after it."""
+        row = scored.row
+        since = [each for each in scored.said if row.decided_at is not None and each.at > row.decided_at]
+        against = sum(each.labels != tuple(row.decided or ()) for each in since)
+        if row.status == APPROVED and against >= 2 and 2 * against > len(since):
+            return "disagreement", float(against)
+        return "agreed", 0.0
+
+    async def _approved_cases(self, session: AsyncSession, community: int) -> Counter[str]:
+        """How many approved cases each character has; of a minute ago at most."""
+        until, counted = self._approved.get(community, (0.0, Counter()))
+        if time.monotonic() > until:
+            decided = cast(CaseRow.decided, Text)
+            counted = Counter()
+            for text, count in await session.execute(
+                select(decided, func.count())
+                .where(CaseRow.community_id == community, CaseRow.status == APPROVED)
+                .group_by(decided)
+            ):
+                for slug in labels_of(text) or ("nobody",):
+                    counted[slug] += count
+            self._approved[community] = (time.monotonic() + COUNTED_FOR, counted)
+        return counted
+
+
+def labels_of(text: str | None) -> Labels:
+    """A column of labels that was read as text."""
+    return tuple(json.loads(text) or ()) if text else ()

@@ -1,0 +1,111 @@
+"""Cases as a moderator sees them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from corrections.consent import post_consented
+from corrections.review import reading
+from corrections.review.scores import Scored, Scorer
+from corrections.review.types import CasePicture, CaseView, Labels
+from corrections.tables import BlobRow, CaseRow, PostRow
+from corrections.types import Community
+from corrections.vocabulary import Vocabulary
+
+MOST_PICTURES = 24
+"""Near copies of a case that are shown; the rest is counted."""
+
+
+async def view(
+    session: AsyncSession,
+    scorer: Scorer,
+    vocabulary: Vocabulary,
+    rows: Sequence[CaseRow],
+    me: int | None,
+    at: datetime,
+) -> list[CaseView]:
+    """These cases, in this order; ``me``: the moderator's row, if they have one yet."""
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
+    scored = {each.row.id: each for each in await scorer.weighed(session, vocabulary, rows, at)}
+    home = await reading.communities(session, {row.community_id for row in rows})
+    pictures = await _pictures(session, ids)
+    leaving = set(
+        await session.scalars(select(PostRow.case_id).where(PostRow.case_id.in_(ids), post_consented()))
+    )
+    return [
+        _view(scored[row.id], home[row.community_id], vocabulary, pictures[row.id], row.id in leaving, me, at)
+        for row in rows
+    ]
+
+
+def _view(
+    scored: Scored,
+    community: Community,
+    vocabulary: Vocabulary,
+    pictures: Sequence[CasePicture],
+    may_leave: bool,
+    me: int | None,
+    at: datetime,
+) -> CaseView:
+    row, weighed = scored.row, scored.weighed
+    return CaseView(
+        case_id=row.id,
+        revision=row.revision,
+        community=community,
+        status=row.status,  # type: ignore[arg-type]  # the table checks it
+        decided=None if row.decided is None else settled(row.decided, vocabulary, community),
+        pictures=tuple(pictures[:MOST_PICTURES]),
+        copies=len(pictures),
+        guess=scored.guess,
+        opinions=weighed.opinions,
+        voters=weighed.voters,
+        leading=weighed.leading,
+        agreement=weighed.probability,
+        agreed=weighed.agreed,
+        reason=row.reason,  # type: ignore[arg-type]
+        may_leave=may_leave,
+        taken=taken(row, me, at),
+        opened_at=row.created_at,
+        decided_at=row.decided_at,
+    )
+
+
+def settled(labels: Sequence[str], vocabulary: Vocabulary, community: Community) -> Labels:
+    """Slugs as they are called now: what was merged meanwhile counts as what it was merged into."""
+    found = {slug: vocabulary.by_slug(slug, community) for slug in labels}
+    return tuple(sorted({character.slug if character else slug for slug, character in found.items()}))
+
+
+def taken(row: CaseRow, me: int | None, at: datetime) -> bool:
+    """Whether somebody else is looking at it."""
+    return row.claimed_until is not None and row.claimed_until > at and row.claimed_by != me
+
+
+async def _pictures(session: AsyncSession, cases: Sequence[int]) -> Mapping[int, list[CasePicture]]:
+    rows = await session.execute(
+        select(
+            PostRow.case_id,
+            BlobRow.sha256,
+            BlobRow.width,
+            BlobRow.height,
+            BlobRow.erased_at,
+            func.min(PostRow.created_at),
+        )
+        .join(BlobRow, PostRow.blob_id == BlobRow.id)
+        .where(PostRow.case_id.in_(cases))
+        .group_by(PostRow.case_id, BlobRow.id)
+        .order_by(BlobRow.id)
+    )
+    pictures: defaultdict[int, list[CasePicture]] = defaultdict(list)
+    for case, sha256, width, height, erased, posted in rows:
+        pictures[case].append(CasePicture(sha256, width, height, erased is None, posted))
+    for each in pictures.values():
+        each.sort(key=lambda picture: (not picture.there, -picture.width * picture.height))
+    return pictures
