@@ -72,6 +72,11 @@ class DiscordAdapter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    @property
+    def busy(self) -> bool:
+        """Whether clicks, commands or what follows from them are under way."""
+        return self._client is not None and self._client.busy.any
+
     def stop_asking(self) -> None:
         """Take no new pictures; what is being answered goes on."""
         if self._client is not None:

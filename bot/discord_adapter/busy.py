@@ -15,6 +15,11 @@ class Busy:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[object]] = set()
 
+    @property
+    def any(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self._tasks)
+
     def join(self) -> None:
         """The task that is running now counts until it ends."""
         task = asyncio.current_task()

@@ -7,7 +7,7 @@ own dispatcher would want each view in memory.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import discord
@@ -17,8 +17,11 @@ from bot.desk.types import Person, Refused, TakenBack, Thanks
 from bot.discord_adapter import mine, rendering
 from bot.discord_adapter.asking import asker, place_of
 from bot.discord_adapter.busy import Busy
+from bot.discord_adapter.cast import Cast
 from bot.discord_adapter.lately import Lately
+from bot.discord_adapter.privacy import Privacy
 from bot.discord_adapter.registering import DELIVERED_TWICE_SECONDS
+from bot.discord_adapter.reviewing import Reviewing
 from bot.discord_adapter.setup import Setup
 from bot.discord_adapter.voices import whisper
 from bot.ids import ButtonId
@@ -30,14 +33,22 @@ log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[discord.Client]
 
+FORMS = ("name", "case", "cast")
+"""Actions that forms come back with."""
+
 
 class Clicks:
     """Turns clicks into desk calls, and their outcomes into messages that only the person sees."""
 
-    def __init__(self, desk: Desk, setup: Setup, busy: Busy) -> None:
+    def __init__(
+        self, desk: Desk, setup: Setup, reviewing: Reviewing, cast: Cast, privacy: Privacy, busy: Busy
+    ) -> None:
         self._desk = desk
         self._busy = busy
         self._setup = setup
+        self._reviewing = reviewing
+        self._cast = cast
+        self._privacy = privacy
         self._refreshing: dict[Address, bool] = {}  # True: it changed again meanwhile
         self._handled = Lately(DELIVERED_TWICE_SECONDS)
 
@@ -62,6 +73,17 @@ class Clicks:
                 await self._search(interaction, button, who, place, w)
             case "set":
                 await self._setup.change(interaction, button.slot)
+            case "case":
+                await self._reviewing.press(interaction, button, _chosen(data), _typed(interaction))
+            case "cast":
+                await self._cast.press(interaction, button, _chosen(data), _fields(interaction))
+            case "learn":
+                if await self._privacy.learn(interaction, button.prediction_id):
+                    self.refresh(interaction.client, button.prediction_id)
+            case "privacy":
+                await self._privacy.choose(interaction, button.slot)
+            case "forget" if button.slot == "yes":
+                await self._privacy.forget(interaction)
             case "mine":
                 shown = await mine.page(self._desk, who, place, button.prediction_id, w)
                 await whisper(interaction, *shown, edit=True)
@@ -135,7 +157,7 @@ class Clicks:
 def _was_offered(interaction: Interaction, button: ButtonId) -> bool:
     """Whether the message that was clicked on has that control: another client may make ids up."""
     if interaction.type is discord.InteractionType.modal_submit:
-        return button.action == "name"
+        return button.action in FORMS
     message = interaction.message
     return message is not None and str(button) in {each.custom_id for each in _controls(message)}
 
@@ -155,12 +177,23 @@ def _language_of(message: discord.Message) -> str:
 
 def _typed(interaction: Interaction) -> str:
     """The text of a form's only field."""
+    return _fields(interaction).get("text", "")
+
+
+def _fields(interaction: Interaction) -> dict[str, str]:
+    """What was typed into a form, by field."""
     data: dict[str, Any] = dict(interaction.data or {})
-    for row in data.get("components", []):
-        for field in (row.get("component"), *row.get("components", [])):
-            if field and field.get("custom_id") == "text":
-                return str(field.get("value", ""))
-    return ""
+    return {
+        str(field.get("custom_id")): str(field.get("value", ""))
+        for row in data.get("components", [])
+        for field in (row.get("component"), *row.get("components", []))
+        if field
+    }
+
+
+def _chosen(data: Mapping[str, Any]) -> list[str]:
+    """What was chosen of a select."""
+    return [str(each) for each in data.get("values") or ()]
 
 
 async def _tell(

@@ -20,11 +20,17 @@ from bot.discord_adapter.asking import (
     person,
 )
 from bot.discord_adapter.busy import Busy
+from bot.discord_adapter.cast import Cast
 from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.commands import add_commands, add_explanations
+from bot.discord_adapter.moderation_commands import add_moderation, add_privacy
+from bot.discord_adapter.moderators import Moderators
 from bot.discord_adapter.older import Older
 from bot.discord_adapter.panel import Operator
+from bot.discord_adapter.privacy import Privacy
 from bot.discord_adapter.registering import Commands
+from bot.discord_adapter.releasing import Releasing
+from bot.discord_adapter.reviewing import Reviewing
 from bot.discord_adapter.setup import Setup
 from bot.discord_adapter.voices import MessageVoice, delete, patience, send_below
 from bot.settings import Settings
@@ -75,10 +81,14 @@ class WhosthatClient(discord.Client):
         )
         setup = Setup(desk, operator)
         self.busy = Busy()
-        self.clicks = Clicks(desk, setup, self.busy)
+        moderators, privacy = Moderators(desk), Privacy(desk, self.busy)
+        reviewing, cast = Reviewing(desk, moderators), Cast(desk, moderators)
+        self.clicks = Clicks(desk, setup, reviewing, cast, privacy, self.busy)
         self._tree = Commands(self, self.busy)
         add_commands(self._tree, desk, pictures, self.clicks)
         add_explanations(self._tree, desk, setup, settings.retention.unvoted_hours)
+        add_privacy(self._tree, privacy)
+        add_moderation(self._tree, reviewing, Releasing(desk, moderators, settings.review.link_minutes), cast)
         self._tree.error(self._command_failed)
         self._registering: asyncio.Task[None] | None = None
 

@@ -56,8 +56,11 @@ def bar(part: float) -> str:
 
 
 def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
-    """*Right* and *Wrong* a picture; up to five pictures have a row each, more share rows in twos."""
-    view = empty_view()
+    """*Right* and *Wrong* a picture; up to five pictures have a row each, more share rows in twos.
+
+    Behind them, small, the question whether to learn from them, as long as it is open.
+    """
+    view, row = empty_view(), 0
     for place, answer in enumerate(answers):
         number = f"{answer.slot + 1} · " if len(answers) > 1 else ""
         row = place if len(answers) <= 5 else place // 2
@@ -69,6 +72,10 @@ def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
         ):
             label = number + text + (f" · {count}" if count else "")
             view.add_item(button(action, answer.prediction_id, label, style=style, row=row))
+    asking = [answer.prediction_id for answer in answers if answer.may_ask]
+    if asking:  # one for all pictures of the message, at the end: the last row has room for it
+        label = w("button-learn-these" if len(answers) > 1 else "button-learn")
+        view.add_item(button("learn", asking[0], label, row=row))
     return view
 
 

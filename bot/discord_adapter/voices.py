@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from secrets import token_hex
@@ -179,7 +179,15 @@ async def _defer(interaction: discord.Interaction[discord.Client]) -> None:
     await asyncio.sleep(PATIENCE_SECONDS)
     async with _turn(interaction):
         if not interaction.response.is_done():
-            await interaction.response.defer(ephemeral=True, thinking=True)
+            if interaction.extras.get("in_place"):
+                await interaction.response.defer()
+            else:
+                await interaction.response.defer(ephemeral=True, thinking=True)
+
+
+def in_place(interaction: discord.Interaction[discord.Client]) -> None:
+    """However long it takes, the answer takes the place of the whisper that was clicked on."""
+    interaction.extras["in_place"] = bool(interaction.message and interaction.message.flags.ephemeral)
 
 
 def _turn(interaction: discord.Interaction[discord.Client]) -> asyncio.Lock:
@@ -194,12 +202,22 @@ async def whisper(
     view: discord.ui.View | None = None,
     *,
     edit: bool = False,
+    files: Sequence[discord.File] | None = None,
 ) -> None:
-    """Say something that only this person sees; with ``edit`` in place of the whisper they clicked on."""
+    """Say something that only this person sees; with ``edit`` in place of the whisper they clicked on.
+
+    ``files`` take the place of those that were there; none given, and they stay.
+    """
+    attached = discord.utils.MISSING if files is None else list(files)
     async with _turn(interaction):
         if interaction.response.is_done():  # it took so long that it was deferred
-            await interaction.edit_original_response(content=text, view=view)
+            await interaction.edit_original_response(content=text, view=view, attachments=attached)
         elif edit and interaction.message is not None and interaction.message.flags.ephemeral:
-            await interaction.response.edit_message(content=text, view=view)
+            await interaction.response.edit_message(content=text, view=view, attachments=attached)
         else:
-            await interaction.response.send_message(text, view=view or discord.utils.MISSING, ephemeral=True)
+            await interaction.response.send_message(
+                text,
+                view=view or discord.utils.MISSING,
+                files=attached or discord.utils.MISSING,
+                ephemeral=True,
+            )

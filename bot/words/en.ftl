@@ -571,3 +571,24 @@ cast-unknown = There is no such character here.
 
 error-not-poster = Only whoever posted the picture can answer that.
 error-forgotten = Whoever posted this picture has asked me to forget it, so I do not look at it again.
+
+## Moderators and privacy on Telegram
+
+telegram-about-privacy = What I may learn from your pictures
+telegram-about-forgetme = Have everything of yours removed; asks first
+telegram-about-review = Look through what people said, for admins
+telegram-about-stats = How far the review is, for admins
+telegram-about-characters = Names that people proposed, for admins
+telegram-about-export = The approved pictures to train with, for admins
+telegram-about-console = The review in a browser, for admins
+telegram-alone = Let us do that where we are alone:
+telegram-alone-button = Go on there
+telegram-which-group = Which group?
+telegram-no-group = Which group do you mean? Write { $command } in the group, and press the button below my answer. Only its admins can.
+telegram-cast-add = Add…
+telegram-cast-name = What is it called? Reply to this message with the name; for a Chinese one too, put a slash between: Loki / 洛基
+telegram-console = The moderators' page, for you alone: { $link }
+    The link works once, for { $minutes ->
+        [one] one minute
+       *[other] { $minutes } minutes
+    }. Do not pass it on.

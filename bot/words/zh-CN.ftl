@@ -474,3 +474,21 @@ cast-unknown = 这里没有这个角色。
 
 error-not-poster = 只有发这张图的人才能回答。
 error-forgotten = 发这张图的人要求我忘掉它，所以我不会再看。
+
+## Telegram 上的管理与隐私
+
+telegram-about-privacy = 我可以怎样用你的图片学习
+telegram-about-forgetme = 删除与你有关的一切，会先确认
+telegram-about-review = 逐张查看大家说了什么（管理员）
+telegram-about-stats = 审核进展如何（管理员）
+telegram-about-characters = 大家提议的名字（管理员）
+telegram-about-export = 导出已通过的图片用于训练（管理员）
+telegram-about-console = 在浏览器里审核（管理员）
+telegram-alone = 这件事我们私下来做：
+telegram-alone-button = 去私聊
+telegram-which-group = 哪个群？
+telegram-no-group = 你指的是哪个群？请在那个群里发送 { $command }，再点我回答下面的按钮。只有群管理员可以。
+telegram-cast-add = 添加……
+telegram-cast-name = 它叫什么？请用名字回复这条消息；如果还有英文名，用斜杠隔开：洛基 / Loki
+telegram-console = 管理员页面，只给你一个人：{ $link }
+    链接只能用一次，{ $minutes } 分钟内有效。请不要转发。

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import aiohttp
 
@@ -20,7 +20,7 @@ from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.web.app import WebAdapter
 from corrections.ledger import Ledger
 from model.types import Eyes
-from tests.standins.discord import DiscordStandin
+from tests.standins.discord import DiscordStandin, Interaction
 from tests.standins.discord.people import Channel, User
 from tests.standins.discord.snapshots import MessageSnapshot
 from tests.standins.page import SECRET, TableEyes
@@ -120,8 +120,10 @@ NOBODY = "Nobody on the list"
 class DiscordConversation:
     """A member of a server; every channel is watched, and pictures are asked about by mention."""
 
-    def __init__(self, discord: DiscordStandin, channel: Channel, user: User) -> None:
-        self._discord, self._channel, self._user = discord, channel, user
+    def __init__(
+        self, discord: DiscordStandin, channel: Channel, user: User, busy: Callable[[], bool]
+    ) -> None:
+        self._discord, self._channel, self._user, self._busy = discord, channel, user, busy
         self._whisper: dict[int, MessageSnapshot] = {}
 
     async def ask(self, picture: bytes) -> Answered:
@@ -171,6 +173,35 @@ class DiscordConversation:
     async def undo(self, answer: Answered) -> str:
         return await self._click(answer, self._whisper[answer.prediction], "Undo")
 
+    async def is_asked(self, answer: Answered) -> bool:
+        await self._discord.settle(busy=self._busy)
+        shown = self._discord.message(answer.handle)
+        return shown is not None and any(b.custom_id.startswith("v1:learn:") for b in shown.buttons)
+
+    async def allow(self, answer: Answered) -> str:
+        learn = [b for b in answer.handle.buttons if b.custom_id.startswith("v1:learn:")]
+        assert learn, "it does not ask"
+        return await self._said(await self._user.click(answer.handle, learn[0].custom_id))
+
+    async def privacy(self) -> str:
+        return await self._said(await self._user.slash(self._channel, "privacy"))
+
+    async def choose(self, standing: str) -> str:
+        opened = await (await self._user.slash(self._channel, "privacy")).response()
+        return await self._said(await self._user.click(opened.message, f"v1:privacy:0:{standing}"))
+
+    async def forget(self) -> str:
+        asked = await (await self._user.slash(self._channel, "forgetme")).response()
+        said = await self._said(await self._user.click(asked.message, "v1:forget:0:yes"))
+        await self._discord.settle(busy=self._busy)
+        return said
+
+    async def _said(self, interaction: Interaction) -> str:
+        await interaction.response()
+        message = await interaction.original()
+        assert message.ephemeral
+        return message.content.replace("**", "")
+
     async def _click(self, answer: Answered, message: MessageSnapshot, button: str) -> str:
         response = await (await self._user.click(message, button)).response()
         assert response.message.ephemeral
@@ -182,6 +213,42 @@ def _read(reply: MessageSnapshot) -> Answered:
     ids = [re.fullmatch(r"v1:right:(\d+):", button.custom_id) for button in reply.buttons]
     found = [int(each[1]) for each in ids if each]
     return Answered(reply.content.replace("**", ""), found[0] if found else 0, reply)
+
+
+class DiscordReviewing:
+    """A member of a server who calls ``/review``."""
+
+    VERBS: ClassVar = {"approve": "a", "nobody": "n", "reject": "r", "skip": "s", "undo": "u"}
+
+    def __init__(self, channel: Channel, user: User) -> None:
+        self._channel, self._user = channel, user
+
+    async def review(self) -> Shown:
+        return await self._read(await self._user.slash(self._channel, "review"))
+
+    async def decide(self, shown: Shown, what: str) -> Shown:
+        ids = [b.custom_id for b in shown.handle.buttons]
+        button = next(i for i in ids if re.fullmatch(rf"v1:case:\d+:\d+\.{self.VERBS[what]}(\..*)?", i))
+        return await self._read(await self._user.click(shown.handle, button))
+
+    async def it_is(self, shown: Shown, name: str) -> Shown:
+        (select,) = shown.handle.selects
+        values = [each.value for each in select.options if each.label == name]
+        return await self._read(await self._user.select(shown.handle, select.custom_id, values))
+
+    async def find(self, shown: Shown, text: str) -> Shown:
+        form = await (await self._user.click(shown.handle, "Search…")).response()
+        return await self._read(await self._user.submit_modal(form, {"text": text}))
+
+    async def _read(self, interaction: Interaction) -> Shown:
+        await interaction.response()
+        message = await interaction.original()
+        assert message.ephemeral
+        cases = [re.match(r"v1:case:([1-9]\d*):", b.custom_id) for b in message.buttons]
+        found = [int(each[1]) for each in cases if each]
+        names = tuple(option.label for select in message.selects for option in select.options)
+        text = message.content.replace("**", "")
+        return Shown(text, found[0] if found else 0, bool(message.attachments), names, message)
 
 
 class TelegramConversation:
@@ -320,13 +387,18 @@ class WebConversation:
 
 @dataclass(frozen=True)
 class Place:
-    """One platform with the bot on it: `talk` with it, and look into its ledger."""
+    """One platform with the bot on it: `talk` with it, and look into its ledger.
+
+    ``moderator`` may review here, ``passer_by`` may not.
+    """
 
     talk: Conversation
     other: Conversation
     eyes: TableEyes
     ledger: Ledger
     settings: Settings
+    moderator: Reviewing | None = None
+    passer_by: Reviewing | None = None
 
 
 @asynccontextmanager
@@ -353,14 +425,25 @@ async def place(
         ledger = await Ledger.open(settings.database_url, settings.data_dir)
         stack.push_async_callback(ledger.close)
         limits = RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute)
-        desk = Desk(eyes or table, ledger, limits, caps={"mebibytes": 20, "megapixels": 64})
+        desk = Desk(
+            eyes or table,
+            ledger,
+            limits,
+            caps={"mebibytes": 20, "megapixels": 64},
+            discord_training=settings.discord.allow_training,
+        )
         if standin:
-            await stack.enter_async_context(DiscordAdapter(desk, settings, lambda line: None))
+            adapter = await stack.enter_async_context(DiscordAdapter(desk, settings, lambda line: None))
             await standin.wait_ready()
             guild = standin.guild("Fans")
             channel = guild.text_channel("pictures")
-            ann, bob = (DiscordConversation(standin, channel, guild.member(name)) for name in ("ann", "bob"))
-            yield Place(ann, bob, table, ledger, settings)
+            ann, bob = (
+                DiscordConversation(standin, channel, guild.member(name), lambda: adapter.busy)
+                for name in ("ann", "bob")
+            )
+            mia = guild.member("mia", roles=[guild.role("bosses", "manage_guild")])
+            reviewing = [DiscordReviewing(channel, each) for each in (mia, guild.member("cleo"))]
+            yield Place(ann, bob, table, ledger, settings, *reviewing)
             assert standin.violations == []
             assert all(not message.pings for message in standin.replies(channel))
         elif telegram:

@@ -11,7 +11,7 @@ import pytest
 
 from model.errors import DeadlinePassed, PictureError, WorkerBusy, WorkerGone
 from model.types import Sight
-from tests.bot.conversations import NOBODY, Place, place
+from tests.bot.conversations import NOBODY, Place, Reviewing, place
 from tests.standins.drawings import drawing
 
 PLATFORMS = ("discord", "telegram", "web")
@@ -178,3 +178,164 @@ async def test_every_trouble_is_one_sentence(
         assert sentence in answer.text
         assert "\n" not in answer.text
         assert not answer.prediction
+
+
+# -- consent, and being forgotten
+
+
+ASKED_ON = ("discord",)
+
+
+@pytest.fixture(params=ASKED_ON)
+async def learning(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    """Where the operator lets Discord's pictures be learned from."""
+    async with place(request.param, tmp_path, discord__allow_training="true") as made:
+        yield made
+
+
+async def test_the_poster_alone_can_agree_and_is_asked_once(learning: Place) -> None:
+    answer = await learning.talk.ask(drawing("red"))
+    assert await learning.talk.is_asked(answer)
+    assert "Only whoever posted the picture" in await learning.other.allow(answer)
+    assert await learning.talk.is_asked(answer)
+    assert "You can take that back at any time: /privacy" in await learning.talk.allow(answer)
+    assert not await learning.talk.is_asked(answer)
+    assert "pictures that I post from now on" in await learning.talk.privacy()
+    assert not await learning.talk.is_asked(await learning.talk.ask(drawing("green", seed=1)))
+
+
+async def test_a_standing_is_chosen_and_remembered(learning: Place) -> None:
+    assert "only pictures that I agreed to one by one" in await learning.talk.privacy()
+    for standing, sentence in {
+        "all": "all my pictures, earlier ones too",
+        "never": "none of my pictures",
+        "from-now": "pictures that I post from now on",
+        "ask": "only pictures that I agreed to one by one",
+    }.items():
+        assert sentence in await learning.talk.choose(standing)
+        assert sentence in await learning.talk.privacy()
+    assert "only pictures that I agreed" in await learning.other.privacy()
+
+
+async def test_whoever_said_never_is_not_asked(learning: Place) -> None:
+    await learning.talk.choose("never")
+    assert not await learning.talk.is_asked(await learning.talk.ask(drawing("red")))
+    assert await learning.other.is_asked(await learning.other.ask(drawing("green", seed=1)))
+
+
+@pytest.mark.parametrize("name", ASKED_ON)
+async def test_pictures_of_discord_are_not_asked_about_until_the_operator_says_so(
+    name: str, tmp_path: Path
+) -> None:
+    async with place(name, tmp_path) as here:
+        asked = await here.talk.is_asked(await here.talk.ask(drawing("red")))
+        assert asked == (name != "discord")
+
+
+async def test_forget_me_takes_pictures_votes_and_the_button_along(learning: Place) -> None:
+    answer = await learning.talk.ask(drawing("red"))
+    await learning.talk.right(answer)
+    await learning.other.pick(answer, "Thor")
+    theirs = await learning.other.ask(drawing("green", seed=1))
+    said = await learning.talk.forget()
+    assert "one picture was removed" in said
+    assert "one thing that you had said" in said
+    assert votes(learning) == ["thor"]
+    assert not await learning.talk.is_asked(answer)
+    assert "Thank you" in await learning.other.right(theirs)
+    again = await learning.talk.ask(drawing("red", seed=2))
+    assert again.prediction
+
+
+# -- review in chat
+
+
+REVIEWED_ON = ("discord",)
+
+
+@pytest.fixture(params=REVIEWED_ON)
+async def reviewed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    async with place(request.param, tmp_path) as made:
+        yield made
+
+
+def moderator(here: Place) -> Reviewing:
+    assert here.moderator is not None
+    return here.moderator
+
+
+def decided(here: Place) -> list[tuple[str, str | None]]:
+    with closing(sqlite3.connect(here.settings.data_dir / "whosthat.db")) as database:
+        return list(database.execute("SELECT status, decided FROM cases ORDER BY id"))
+
+
+async def test_a_moderator_goes_through_the_cases(reviewed: Place) -> None:
+    for seed, (colour, name) in enumerate([("red", "Thor"), ("green", "Nobody on the list"), ("blue", "")]):
+        answer = await reviewed.talk.ask(drawing(colour, seed=seed))
+        await (reviewed.talk.pick(answer, name) if name else reviewed.talk.right(answer))
+    mia = moderator(reviewed)
+    shown = await mia.review()
+    seen = {}
+    for _ in range(3):
+        assert shown.picture
+        assert "one person says" in shown.text
+        seen[shown.case] = shown.text
+        shown = await mia.decide(shown, "approve")
+        assert shown.text.startswith("Approved: ")
+    assert shown.case == 0
+    assert "Nothing is left to review" in shown.text
+    assert len(seen) == 3
+    assert sorted(decided(reviewed)) == [
+        ("approved", "[]"),
+        ("approved", '["captain-america"]'),
+        ("approved", '["thor"]'),
+    ]
+
+
+async def test_every_decision_and_the_way_back(reviewed: Place) -> None:
+    await reviewed.talk.right(await reviewed.talk.ask(drawing("red")))
+    mia = moderator(reviewed)
+    shown = await mia.review()
+    assert {"Iron Man", "Spider-Man", "Thor"} <= set(shown.names)
+    for press, what, now in (
+        (mia.it_is, "Thor", ("approved", '["thor"]')),
+        (mia.decide, "nobody", ("approved", "[]")),
+        (mia.decide, "reject", ("rejected", None)),
+        (mia.find, "spidey", ("approved", '["spider-man"]')),
+    ):
+        done = await press(shown, what)
+        assert "Nothing is left to review" in done.text
+        assert decided(reviewed) == [now]
+        shown = await mia.decide(done, "undo")
+        assert shown.text.startswith("Taken back")
+        assert decided(reviewed) == [("open", None)]
+    skipped = await mia.decide(shown, "skip")
+    assert "Skipped; it comes again later." in skipped.text
+    found = await mia.find(skipped, "dr strnge")
+    assert found.case == shown.case
+    assert found.names[0] == "Doctor Strange"
+    await mia.it_is(found, "Doctor Strange")
+    assert decided(reviewed) == [("approved", '["doctor-strange"]')]
+
+
+async def test_anyone_else_gets_a_polite_no(reviewed: Place) -> None:
+    await reviewed.talk.right(await reviewed.talk.ask(drawing("red")))
+    assert reviewed.passer_by is not None
+    shown = await reviewed.passer_by.review()
+    assert not shown.case
+    assert not shown.picture
+    assert "moderators" in shown.text
+    assert decided(reviewed) == [("open", None)]
+
+
+async def test_what_people_say_meanwhile_is_shown_before_it_is_approved(reviewed: Place) -> None:
+    answer = await reviewed.talk.ask(drawing("red"))
+    await reviewed.talk.right(answer)
+    mia = moderator(reviewed)
+    shown = await mia.review()
+    await reviewed.talk.pick(answer, "Thor")
+    again = await mia.decide(shown, "approve")
+    assert "People have said something else meanwhile" in again.text
+    assert decided(reviewed) == [("open", None)]
+    await mia.decide(again, "approve")
+    assert decided(reviewed) == [("approved", '["thor"]')]

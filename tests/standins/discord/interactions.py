@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simcord import interactions as sim
 from simcord.backend import serializers
+from simcord.backend.command_access import command_access
 from simcord.backend.models import Interaction as Record
 from simcord.backend.models import Message
 from simcord.components import walk_components
@@ -162,6 +163,9 @@ class Desk:
 
     def slash(self, user: User, channel: Channel, path: str, options: dict[str, Any]) -> Interaction:
         root, leaf, nesting = self._leaf(channel, path)
+        shown = command_access(self._world, root, user_id=user.id, channel_id=channel.id)
+        # Permissions are left out: who manages a server may let anybody have any command.
+        assert shown.reason not in ("context", "scope"), f"/{path} is not offered in {channel.name}"
         declared = {o["name"]: o for o in leaf.get("options") or ()}
         missing = [n for n, o in declared.items() if o.get("required") and n not in options]
         assert not missing, f"/{path} cannot be called without {missing}"

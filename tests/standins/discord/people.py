@@ -70,8 +70,16 @@ class Guild:
         user = self._standin.user(name, bot=bot, locale=locale)
         self.join(user)
         for role in roles:
-            self._standin.world.add_member_role(self.id, user.id, role)
+            self.give(user, role)
         return user
+
+    def give(self, user: User, role: int) -> None:
+        """Let a member have a role from now on."""
+        self._standin.world.add_member_role(self.id, user.id, role)
+
+    def take(self, user: User, role: int) -> None:
+        """Take a role from a member again."""
+        self._standin.world.remove_member_role(self.id, user.id, role)
 
     def join(self, user: User) -> None:
         """Let somebody from elsewhere be a member here too."""
