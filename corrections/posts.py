@@ -106,6 +106,7 @@ async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Rec
 
 
 async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
+    poster = await person_id(session, entry.poster_key, entry.since)
     community = await community_id(session, entry.address.home, entry.at)
     blob = await session.scalar(select(BlobRow).where(BlobRow.sha256 == entry.digest))
     if blob is None:
@@ -127,7 +128,7 @@ async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
     post = PostRow(
         blob_id=blob.id,
         case_id=await case_for(session, finder, community, blob.id, blob.near_key, entry.at),
-        person_id=await person_id(session, entry.poster_key, entry.since),
+        person_id=poster,
         community_id=community,
         platform=entry.address.platform,
         channel=entry.address.channel,
