@@ -23,6 +23,7 @@ from bot.words import words
 from corrections.ledger import Ledger
 from corrections.lock import DataDirLock
 from corrections.people import load_secret
+from corrections.review.agreement import ReviewRules
 from model.client import WorkerClient
 from model.supervisor import WorkerSupervisor
 from model.worker.options import WorkerOptions
@@ -55,6 +56,12 @@ def worker_options(settings: Settings) -> WorkerOptions:
         cache_entries=settings.worker.cache_entries,
         json_log=settings.log.as_json,
     )
+
+
+def review_rules(settings: Settings) -> ReviewRules:
+    """When people agree, by the settings."""
+    chosen = settings.review
+    return ReviewRules(chosen.quorum, chosen.certainty, chosen.newcomer_days, chosen.auto_approve)
 
 
 async def open_eyes(
@@ -109,6 +116,7 @@ async def serve(
                 settings.database_url,
                 data_dir=settings.data_dir,
                 proposals_per_day=settings.limits.proposals_per_day,
+                review=review_rules(settings),
             )
             stack.push_async_callback(ledger.close)
             eyes = await _unless(stop, open_eyes(stack, settings, progress))
@@ -151,6 +159,7 @@ async def serve(
             for chat in chats:
                 stack.callback(chat.stop_asking)
             stack.push_async_callback(_cancel, loop.create_task(_sweep(ledger, settings), name="sweep"))
+            stack.push_async_callback(_cancel, loop.create_task(_rescore(ledger), name="rescore"))
             say(w("run-ready", seconds=f"{time.monotonic() - started:.1f}"))
             await stop.wait()
             say(w("run-stopping"))
@@ -189,6 +198,16 @@ async def _cancel(task: asyncio.Task[T]) -> None:
 def _session_key(settings: Settings) -> bytes:
     """What the page's session cookies are signed with: derived, so that there is one secret to keep."""
     return hmac.digest(load_secret(settings.data_dir, make=False), b"web session", "sha256")
+
+
+async def _rescore(ledger: Ledger) -> None:
+    """Let decisions count in the cases that are still open, soon after they are made."""
+    while True:
+        try:
+            await ledger.review.keep_fresh()
+        except Exception:
+            log.exception("cases were not brought up to date; that is tried again in a minute")
+        await asyncio.sleep(60)
 
 
 async def _sweep(ledger: Ledger, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from bot.desk.answers import Answers
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
+from bot.desk.moderation import Moderation
 from bot.desk.naming import Names, guesses
 from bot.desk.privacy import PrivacyDesk
 from bot.desk.types import (
@@ -70,6 +71,7 @@ class Desk:
             discord_training=discord_training,
         )
         self.privacy = PrivacyDesk(ledger, self._answers)
+        self.moderation = Moderation(ledger, self._names)
 
     # -- asking ------------------------------------------------------------------------------------
 

@@ -482,6 +482,7 @@ review-skipped = Skipped; it comes again later.
 review-undone = Taken back; here it is again.
 review-undo-nothing = There is nothing of yours to take back.
 review-changed = People have said something else meanwhile: please look again.
+review-stale = That one is decided already, so nothing was changed.
 review-done = Nothing is left to review. Thank you!
 review-done-taken = Other moderators are looking at what is left. Thank you!
 
@@ -592,3 +593,15 @@ telegram-console = The moderators' page, for you alone: { $link }
         [one] one minute
        *[other] { $minutes } minutes
     }. Do not pass it on.
+
+## Moderation: why not
+error-stale = That picture has changed meanwhile, so nothing was decided: here is how it is now.
+error-not-found = There is nothing here under that number.
+error-not-moderator = Only moderators can do that here.
+error-no-console = The review in the browser is not set up: the operator can set web.public_url.
+error-unknown-label = Nobody is called { $label } here.
+error-shared-character = All communities share that character, so only the operator can change it.
+error-label-taken = Somebody is called that already.
+error-label-language = Names are in English and Chinese only.
+error-label-itself = That is the same character.
+error-label-accepted = That name has been accepted already: it can be merged or renamed.

@@ -397,6 +397,7 @@ review-skipped = 已跳过，以后会再出现。
 review-undone = 已收回，请再看一次。
 review-undo-nothing = 没有可以收回的决定。
 review-changed = 这期间有人说了别的，请再看一次。
+review-stale = 那一张已经决定过了，所以什么也没有改变。
 review-done = 没有要审核的了，谢谢！
 review-done-taken = 剩下的正由其他管理员查看，谢谢！
 
@@ -492,3 +493,15 @@ telegram-cast-add = 添加……
 telegram-cast-name = 它叫什么？请用名字回复这条消息；如果还有英文名，用斜杠隔开：洛基 / Loki
 telegram-console = 管理员页面，只给你一个人：{ $link }
     链接只能用一次，{ $minutes } 分钟内有效。请不要转发。
+
+## Moderation: why not
+error-stale = 这张图片在此期间有了变化，因此没有作出决定：现在的情况如下。
+error-not-found = 这里没有这个编号的内容。
+error-not-moderator = 在这里只有管理员可以这样做。
+error-no-console = 浏览器审核尚未设置：运营者可以设置 web.public_url。
+error-unknown-label = 这里没有人叫“{ $label }”。
+error-shared-character = 这个角色由所有社区共享，只有运营者可以更改。
+error-label-taken = 已经有角色叫这个名字了。
+error-label-language = 名字只能是英文或中文。
+error-label-itself = 这是同一个角色。
+error-label-accepted = 这个名字已被接受：可以合并或改名。

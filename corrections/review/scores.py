@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +22,7 @@ from corrections.review.types import Guess, Labels
 from corrections.tables import BlobRow, CaseRow, PostRow
 from corrections.vocabulary import Vocabulary
 
-OPEN = "open"
+OPEN: Literal["open"] = "open"
 COUNTED_FOR = 60.0
 """Seconds for which a count of approved cases is good enough to say what is rare."""
 
