@@ -16,16 +16,23 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception
 
 from bot.desk.desk import Desk
 from bot.settings import Settings
+from bot.telegram_adapter.admins import Admins
 from bot.telegram_adapter.asking import Pictures
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.boards import Boards
+from bot.telegram_adapter.casting import Casting
 from bot.telegram_adapter.choosing import Choosing
 from bot.telegram_adapter.clicks import Clicks
 from bot.telegram_adapter.commands import Commands, register
 from bot.telegram_adapter.connection import make_bot, passes, pause
 from bot.telegram_adapter.messages import Messages
+from bot.telegram_adapter.moderation import Moderation
+from bot.telegram_adapter.moderators import Moderators
 from bot.telegram_adapter.polling import Polling
+from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.prompts import Prompts
+from bot.telegram_adapter.releasing import Releasing
+from bot.telegram_adapter.reviewing import Reviewing
 from bot.telegram_adapter.updates import Updates
 from bot.telegram_adapter.voices import Speaker
 from bot.telegram_adapter.webhook import Webhook
@@ -54,14 +61,25 @@ class TelegramAdapter:
         self._background = Background()
         self._bot = bot = make_bot(settings.telegram)
         speaker = Speaker(bot, desk)
-        boards = Boards(bot, desk, self._background)
-        choosing = Choosing(desk, speaker, self._background)
-        prompts = Prompts(desk, speaker, self._background)
-        commands = Commands(desk, speaker, boards, choosing)
+        admins, background = Admins(bot), self._background
+        boards = Boards(desk, speaker, background)
+        choosing = Choosing(desk, speaker, admins, background)
+        prompts = Prompts(desk, speaker, background)
+        moderators = Moderators(desk, speaker, admins)
+        privacy = Privacy(desk, speaker, boards, moderators, background)
+        reviewing = Reviewing(desk, speaker, moderators, background)
+        casting = Casting(desk, speaker, moderators, background)
+        releasing = Releasing(desk, speaker, background)
+        moderation = Moderation(desk, speaker, admins, moderators, reviewing, casting, releasing, background)
+        commands = Commands(desk, speaker, boards, choosing, privacy, moderation)
         pictures = Pictures(bot, settings.worker.max_mebibytes << 20, settings.limits.pictures_per_message)
         age = timedelta(minutes=settings.telegram.max_age_minutes)
-        self._messages = Messages(desk, speaker, pictures, commands, prompts, self._background, age)
-        clicks = Clicks(desk, speaker, boards, prompts, choosing, commands, self._background)
+        self._messages = Messages(
+            desk, speaker, pictures, commands, prompts, reviewing, casting, background, age
+        )
+        clicks = Clicks(
+            desk, speaker, boards, prompts, choosing, commands, privacy, reviewing, casting, background
+        )
         self._updates = Updates(desk, self._messages, clicks, self._background)
         self._source: Polling | Webhook | None = None
         self._stopping = asyncio.Event()

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telegram import MaybeInaccessibleMessage
-from telegram.error import TelegramError
 
 from bot.desk.desk import Desk
 from bot.desk.types import Choice, Person
 from bot.telegram_adapter import rendering
 from bot.telegram_adapter.asking import PLATFORM, chat_of, is_private
 from bot.telegram_adapter.background import Background
-from bot.telegram_adapter.connection import Bot, no_trouble
 from bot.telegram_adapter.rendering import Opened
+from bot.telegram_adapter.voices import Speaker
 from bot.words import words
 from corrections.types import Address
 
@@ -31,8 +30,8 @@ class _Wanted:
 class Boards:
     """Shows counts and choices in the keyboards."""
 
-    def __init__(self, bot: Bot, desk: Desk, background: Background) -> None:
-        self._bot = bot
+    def __init__(self, desk: Desk, speaker: Speaker, background: Background) -> None:
+        self._speaker = speaker
         self._desk = desk
         self._background = background
         self._drawing: dict[Address, _Wanted | None] = {}  # what it shall look like next, if it changed
@@ -73,7 +72,6 @@ class Boards:
             self._background.start(self._drawn(reply), f"keyboard-{reply.message}")
 
     async def _drawn(self, reply: Address) -> None:
-        chat, _ = chat_of(reply)
         try:
             while (wanted := self._drawing[reply]) is not None:
                 self._drawing[reply] = None
@@ -83,10 +81,6 @@ class Boards:
                 if wanted.opened and wanted.opened.page is not None:
                     names = await self._desk.suggest(Person(PLATFORM, "", w.language), reply, "", NAMES)
                 keyboard = rendering.board([each for each in answers if each], w, wanted.opened, names)
-                try:
-                    await self._bot.edit_message_reply_markup(chat, int(reply.message), reply_markup=keyboard)
-                except TelegramError as error:
-                    if not no_trouble(error):
-                        raise
+                await self._speaker.redraw(reply, keyboard)
         finally:
             del self._drawing[reply]

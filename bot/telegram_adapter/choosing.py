@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 
-from telegram import ChatMember, MaybeInaccessibleMessage, Message
-from telegram.constants import ChatMemberStatus, ChatType
-from telegram.error import TelegramError
+from telegram import MaybeInaccessibleMessage, Message
 
 from bot.desk.communities import ALL
 from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused
 from bot.telegram_adapter import rendering
+from bot.telegram_adapter.admins import Admins
 from bot.telegram_adapter.asking import chat_of, is_private, place_of
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.connection import Bot
@@ -20,7 +19,6 @@ from bot.wording import refusal
 from bot.words import Words, words
 from corrections.types import LANGUAGES, Address, CommunitySettings
 
-ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 PER_MINUTE = (3, 5, 10, 20)
 LANGUAGE_NAMES = {"en": "telegram-language-en", "zh-CN": "telegram-language-zh"}
 
@@ -28,8 +26,9 @@ LANGUAGE_NAMES = {"en": "telegram-language-en", "zh-CN": "telegram-language-zh"}
 class Choosing:
     """Shows and changes a community's settings."""
 
-    def __init__(self, desk: Desk, speaker: Speaker, background: Background) -> None:
+    def __init__(self, desk: Desk, speaker: Speaker, admins: Admins, background: Background) -> None:
         self._desk = desk
+        self._admins = admins
         self._speaker = speaker
         self._background = background
 
@@ -37,7 +36,7 @@ class Choosing:
         """Answer ``/setup``."""
         if is_private(place):
             text, keyboard = html.escape(w("telegram-setup-elsewhere")), None
-        elif not await self._writes_as_admin(message):
+        elif not await self._admins.wrote(message):
             text, keyboard = html.escape(w("telegram-setup-refused")), None
         else:
             text, keyboard = await self._page(place, w)
@@ -49,7 +48,7 @@ class Choosing:
         changes = _changes(slot)
         if is_private(place) or changes is None:
             return w("error-old-button")
-        if not await self._is_admin(chat_of(place)[0], int(who.id)):
+        if not await self._admins.has(chat_of(place)[0], int(who.id)):
             return w("telegram-setup-refused")
         chosen = await self._desk.change_settings(who, place, **changes)
         if isinstance(chosen, Refused):
@@ -68,26 +67,11 @@ class Choosing:
             lines.append(w("telegram-setup-privacy"))
         return html.escape("\n\n".join(lines)), rendering.options(_rows(chosen, everything, w))
 
-    async def _writes_as_admin(self, message: Message) -> bool:
-        """Anonymous admins write as the group, and whoever posts in a channel is an admin of it."""
-        if message.sender_chat is not None:
-            return message.sender_chat.id == message.chat.id
-        if message.chat.type == ChatType.CHANNEL:
-            return True
-        return message.from_user is not None and await self._is_admin(message.chat.id, message.from_user.id)
-
-    async def _is_admin(self, chat: int, user: int) -> bool:
-        return (member := await self._member(chat, user)) is not None and member.status in ADMINS
-
     async def _sees_everything(self, place: Address) -> bool:
         bot: Bot = self._speaker.bot
-        return bool(bot.bot.can_read_all_group_messages) or await self._is_admin(chat_of(place)[0], bot.id)
-
-    async def _member(self, chat: int, user: int) -> ChatMember | None:
-        try:
-            return await self._speaker.bot.get_chat_member(chat, user)
-        except TelegramError:  # not there, or nothing that we may know
-            return None
+        if bot.bot.can_read_all_group_messages:
+            return True
+        return await self._admins.has(chat_of(place)[0], bot.id)
 
 
 def _rows(chosen: CommunitySettings, everything: bool, w: Words) -> list[list[tuple[str, str]]]:

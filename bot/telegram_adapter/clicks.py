@@ -10,19 +10,24 @@ from telegram.error import TelegramError
 
 from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused, TakenBack, Thanks
-from bot.ids import ButtonId
+from bot.ids import ButtonId, CaseSlot, CastSlot
 from bot.telegram_adapter import rendering
 from bot.telegram_adapter.asking import PLATFORM, is_private, person, place_of
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.boards import Boards
+from bot.telegram_adapter.casting import Casting
 from bot.telegram_adapter.choosing import Choosing
 from bot.telegram_adapter.commands import Commands
 from bot.telegram_adapter.connection import no_trouble
+from bot.telegram_adapter.marks import mark_in
+from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.prompts import Marked, Prompts, marked
 from bot.telegram_adapter.rendering import Opened
+from bot.telegram_adapter.reviewing import Reviewing
+from bot.telegram_adapter.toasts import Alert
 from bot.telegram_adapter.voices import Speaker
 from bot.wording import said
-from bot.words import words
+from bot.words import Words, words
 from corrections.types import Address
 
 log = logging.getLogger(__name__)
@@ -44,6 +49,9 @@ class Clicks:
         prompts: Prompts,
         choosing: Choosing,
         commands: Commands,
+        privacy: Privacy,
+        reviewing: Reviewing,
+        casting: Casting,
         background: Background,
     ) -> None:
         self._desk = desk
@@ -52,6 +60,9 @@ class Clicks:
         self._prompts = prompts
         self._choosing = choosing
         self._commands = commands
+        self._privacy = privacy
+        self._reviewing = reviewing
+        self._casting = casting
         self._background = background
 
     async def handle(self, query: CallbackQuery) -> None:
@@ -69,7 +80,7 @@ class Clicks:
             log.error("a click was not handled", exc_info=error)
             toast = words(language)("error-trouble")
         try:
-            await query.answer(toast[:TOAST])
+            await query.answer(toast[:TOAST], show_alert=isinstance(toast, Alert))
         except TelegramError as error:
             level = logging.INFO if no_trouble(error) else logging.WARNING
             log.log(level, "a click was not answered: %s", error)
@@ -96,8 +107,29 @@ class Clicks:
                 return ""
             case ButtonId("mine") if is_private(place) and rendering.offers(query.message, "mine"):
                 return await self._commands.more_of_mine(who, place, number)
+            case ButtonId("learn") if query.message:
+                return await self._privacy.learn(query.message, number, who, place, w)
+            case ButtonId("privacy") if query.message and is_private(place):
+                return await self._privacy.choose(query.message, button.slot, who, w)
+            case ButtonId("forget", slot="yes") if query.message and is_private(place):
+                return await self._privacy.forget(query.message, who, place, w)
+            case ButtonId("case" | "cast") if is_private(place):
+                return await self._moderate(query.message, button, who, w)
             case ButtonId("set") if query.message and rendering.offers(query.message, "set"):
                 return await self._choosing.choose(query.message, button.slot, who, place)
+        return w("error-old-button")
+
+    async def _moderate(
+        self, message: MaybeInaccessibleMessage | None, button: ButtonId, who: Person, w: Words
+    ) -> str:
+        """About the group that our own message says; what was not said by us says nothing."""
+        about = mark_in(message, self._speaker.bot.id)
+        if about is not None and isinstance(message, Message):
+            number = button.prediction_id
+            if button.action == "case" and (case := CaseSlot.parse(button.slot)):
+                return await self._reviewing.press(message, about, number, case, who, w)
+            if button.action == "cast" and (cast := CastSlot.parse(button.slot)):
+                return await self._casting.press(message, about, number, cast, who, w)
         return w("error-old-button")
 
     def _shown(

@@ -11,6 +11,8 @@ from telegram import (
     BotCommandScopeAllChatAdministrators,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeDefault,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
     Message,
 )
 from telegram.error import TelegramError
@@ -22,6 +24,8 @@ from bot.telegram_adapter.asking import author, is_private, place_of
 from bot.telegram_adapter.boards import Boards
 from bot.telegram_adapter.choosing import Choosing
 from bot.telegram_adapter.connection import Bot
+from bot.telegram_adapter.moderation import Moderation, from_link
+from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.voices import Speaker
 from bot.wording import said
 from bot.words import Words, languages, words
@@ -33,13 +37,25 @@ ABOUTS = {
     "mycorrections": "telegram-about-mycorrections",
     "help": "telegram-about-help",
     "about": "telegram-about-about",
+    "privacy": "telegram-about-privacy",
+    "forgetme": "telegram-about-forgetme",
+    "review": "telegram-about-review",
+    "stats": "telegram-about-stats",
+    "characters": "telegram-about-characters",
+    "export": "telegram-about-export",
+    "console": "telegram-about-console",
     "setup": "telegram-about-setup",
 }
+EVERYBODYS = ("whois", "undo", "help", "about", "privacy")
+IN_PRIVATE = ("whois", "undo", "mycorrections", "privacy", "forgetme", "help", "about")
+MODERATORS = ("review", "stats", "characters", "export", "console")
 SCOPES: dict[BotCommandScope, tuple[str, ...]] = {
-    BotCommandScopeDefault(): ("whois", "undo", "help", "about"),
-    BotCommandScopeAllPrivateChats(): ("whois", "undo", "mycorrections", "help", "about"),
-    BotCommandScopeAllChatAdministrators(): ("whois", "undo", "help", "about", "setup"),
+    BotCommandScopeDefault(): EVERYBODYS,
+    BotCommandScopeAllPrivateChats(): IN_PRIVATE,
+    BotCommandScopeAllChatAdministrators(): (*EVERYBODYS, *MODERATORS, "setup"),
 }
+ALONE = ("mycorrections", "privacy", "forgetme")
+"""What is said in private only; in groups a link leads there."""
 LONGEST_ARGUMENT = 64
 
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{4,32}))?\s*(.*)", re.DOTALL)
@@ -68,19 +84,40 @@ async def register(bot: Bot) -> None:
 class Commands:
     """Answers commands; ``/whois`` is a way to ask and belongs to `messages`."""
 
-    def __init__(self, desk: Desk, speaker: Speaker, boards: Boards, choosing: Choosing) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        speaker: Speaker,
+        boards: Boards,
+        choosing: Choosing,
+        privacy: Privacy,
+        moderation: Moderation,
+    ) -> None:
         self._desk = desk
         self._speaker = speaker
         self._boards = boards
         self._choosing = choosing
+        self._privacy = privacy
+        self._moderation = moderation
 
     async def run(self, name: str, argument: str, message: Message) -> bool:
         """Do it; False for a command that is none of ours."""
         who, place = author(message), place_of(message)
         w = words(await self._desk.language(who, place))
+        if name == "start" and is_private(place):  # by a link of ours, which stands for a command
+            if linked := from_link(argument):
+                await self._moderation.about(*linked, who, place, w)
+                return True
+            name = argument if argument in ALONE else name
         match name:
-            case "start" if argument == "mycorrections" and is_private(place):
-                await self._mine(who, place, w)
+            case "privacy" | "forgetme" if not is_private(place):
+                await self._speaker.say(place, html.escape(w("telegram-alone")), self._alone(name, w))
+            case "privacy":
+                await self._privacy.open(who, place, w)
+            case "forgetme":
+                await self._privacy.ask_forget(place, w)
+            case "review" | "stats" | "characters" | "export" | "console":
+                await self._moderation.run(name, message, who, place, w)
             case "start" | "help":
                 await self.help(place, w)
             case "undo":
@@ -96,6 +133,10 @@ class Commands:
             case _:
                 return False
         return True
+
+    def _alone(self, name: str, w: Words) -> InlineKeyboardMarkup:
+        url = f"https://t.me/{self._speaker.bot.username}?start={name}"
+        return InlineKeyboardMarkup([[InlineKeyboardButton(w("telegram-alone-button"), url=url)]])
 
     async def help(self, place: Address, w: Words, before: str = "") -> None:
         """What it does and how to ask; ``before`` comes first, to somebody who had not asked for this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -11,14 +12,18 @@ from weakref import WeakValueDictionary
 
 from telegram import ExternalReplyInfo, Message
 from telegram.constants import ChatType, MessageEntityType
+from telegram.error import TelegramError
 
 from bot.desk.desk import Desk
 from bot.desk.types import Ask
 from bot.telegram_adapter.albums import Albums
 from bot.telegram_adapter.asking import PLATFORM, Pictures, author, is_private, pictures_in, place_of
 from bot.telegram_adapter.background import Background
+from bot.telegram_adapter.casting import Casting
 from bot.telegram_adapter.commands import Commands, command_in
+from bot.telegram_adapter.marks import Mark, mark_in
 from bot.telegram_adapter.prompts import Prompts, marked
+from bot.telegram_adapter.reviewing import Reviewing
 from bot.telegram_adapter.voices import MessageVoice, Speaker
 from bot.words import words
 from corrections.types import Address
@@ -46,6 +51,8 @@ class Messages:
         pictures: Pictures,
         commands: Commands,
         prompts: Prompts,
+        reviewing: Reviewing,
+        casting: Casting,
         background: Background,
         max_age: timedelta,
     ) -> None:
@@ -54,6 +61,8 @@ class Messages:
         self._pictures = pictures
         self._commands = commands
         self._prompts = prompts
+        self._reviewing = reviewing
+        self._casting = casting
         self._max_age = max_age
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._chats: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -75,10 +84,29 @@ class Messages:
             elif about := marked(message.reply_to_message, self._speaker.bot.id):
                 await self._prompts.answer(message, about)
                 return
+            elif (asked := mark_in(message.reply_to_message, self._speaker.bot.id)) and self._alone(message):
+                await self._answer_moderators(message, asked)
+                return
         if message.media_group_id:
             self.albums.add(message)
         else:
             await self._look_at([message])
+
+    async def _answer_moderators(self, message: Message, about: Mark) -> None:
+        """An admin of a group replied with a name."""
+        who, place = author(message), place_of(message)
+        w = words(await self._desk.language(who, place))
+        try:
+            if about.kind == "case":
+                await self._reviewing.answer(message, about, who, w)
+            elif about.kind == "cast":
+                await self._casting.answer(message, about, who, w)
+        except TelegramError:  # it does not say whether they are an admin
+            await self._speaker.say(place, html.escape(w("error-trouble")))
+            raise
+
+    def _alone(self, message: Message) -> bool:
+        return message.chat.type == ChatType.PRIVATE
 
     async def _look_at(self, messages: Sequence[Message]) -> None:
         """The pictures of a message or an album, or those of the message that it replies to."""

@@ -79,6 +79,8 @@ def board(
 ) -> InlineKeyboardMarkup | None:
     """*Right* and *Wrong* a picture, with counts, and below them the choices that are open.
 
+    Last, whether to learn from them, as long as that was not answered: only their poster can.
+
     *Wrong* opens the choices in the same keyboard, below buttons that stay where they are: everybody goes
     on using those, no message is added to a group that may have twenty a minute from us, and what is open
     is known by looking at the keyboard, after a restart too.
@@ -87,6 +89,10 @@ def board(
     about = next((each for each in answers if opened and each.prediction_id == opened.prediction_id), None)
     if opened and about:
         rows += _choices(about, w) if opened.page is None else _names(about, w, opened.page, everybody)
+    asking = [answer.prediction_id for answer in answers if answer.may_ask]
+    if asking:  # one for all pictures of the message
+        label = w("button-learn-these" if len(answers) > 1 else "button-learn")
+        rows.append(_button("learn", asking[0], label))
     return InlineKeyboardMarkup(rows) if rows else None
 
 
@@ -108,7 +114,7 @@ def _verdict(answer: Identified, w: Words, several: bool) -> Row:
 def _choices(answer: Identified, w: Words) -> list[Row]:
     nobody = answer.verdict == Verdict.NOBODY
     rest = answer.ranked[:4] if nobody else answer.ranked[1:5]
-    rows = _in_twos(_button("is", answer.prediction_id, guess.name, guess.slug) for guess in rest)
+    rows = in_twos(_button("is", answer.prediction_id, guess.name, guess.slug) for guess in rest)
     number = answer.prediction_id
     rows.append(
         _button("search", number, w("button-someone-else"))
@@ -125,7 +131,7 @@ def _names(answer: Identified, w: Words, page: int, everybody: Sequence[Choice])
     number, last = answer.prediction_id, max(0, (len(everybody) - 1) // PAGE)
     page = min(max(page, 0), last)
     shown = everybody[page * PAGE : (page + 1) * PAGE]
-    rows = _in_twos(_button("is", number, each.name, each.slug) for each in shown)
+    rows = in_twos(_button("is", number, each.name, each.slug) for each in shown)
     turn = _button("page", number, "‹", str(page - 1)) if page else []
     turn += _button("page", number, "›", str(page + 1)) if page < last else []
     back = _button("wrong", number, w("telegram-back"), str(page))
@@ -171,7 +177,7 @@ def _buttons(message: MaybeInaccessibleMessage | None) -> Iterable[tuple[ButtonI
 def which(prediction_id: int, look_up: LookUp, w: Words) -> tuple[str, InlineKeyboardMarkup]:
     """Whom a text may mean, to be confirmed by a click."""
     text = w("search-which" if look_up.choices else "search-none", text=plain(look_up.text))
-    rows = _in_twos(_button("is", prediction_id, each.name, each.slug) for each in look_up.choices)
+    rows = in_twos(_button("is", prediction_id, each.name, each.slug) for each in look_up.choices)
     if look_up.proposal:
         label = w("button-add", name=look_up.proposal)
         rows.append(_button("new", prediction_id, label, look_up.proposal, cut=64))
@@ -213,7 +219,7 @@ def options(rows: Iterable[Iterable[tuple[str, str]]]) -> InlineKeyboardMarkup:
     )
 
 
-def _in_twos(buttons: Iterable[Row]) -> list[Row]:
+def in_twos(buttons: Iterable[Row]) -> list[Row]:
     flat = [each for row in buttons for each in row]
     return [flat[at : at + 2] for at in range(0, len(flat), 2)]
 

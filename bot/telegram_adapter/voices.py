@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from telegram import LinkPreviewOptions, Message, ReplyParameters
+from telegram import InputFile, InputMediaPhoto, LinkPreviewOptions, Message, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import ChatMigrated, Forbidden, TelegramError
 
@@ -42,18 +44,35 @@ class Speaker:
         None when it could not be sent: blocked by the person, thrown out, muted, the topic closed, or too
         much waits in that chat, of which what is ``minor`` is left out first.
         """
-        async with self._turns.turn(chat_of(place)[0], minor=minor) as ours:
-            return await self._send(place, text, markup) if ours else None
+        send = partial(self.bot.send_message, text=text, link_preview_options=NO_PREVIEW)
+        return await self._in_turn(place, send, markup, minor)
 
-    async def _send(self, place: Address, text: str, markup: Any) -> Address | None:
+    async def show(self, place: Address, photo: bytes, caption: str, markup: Any = None) -> Address | None:
+        """The same with a JPEG, and the HTML as its caption."""
+        return await self._in_turn(place, partial(self.bot.send_photo, photo=photo, caption=caption), markup)
+
+    async def hand_over(self, place: Address, file: Path, caption: str) -> Address | None:
+        """The same with a file of any kind, 50 MB at most."""
+        with file.open("rb") as content:
+            document = InputFile(content, filename=file.name, read_file_handle=False)
+            send = partial(self.bot.send_document, document=document, caption=caption)
+            return await self._in_turn(place, send, None)
+
+    async def _in_turn(
+        self, place: Address, send: Callable[..., Awaitable[Message]], markup: Any, minor: bool = False
+    ) -> Address | None:
+        async with self._turns.turn(chat_of(place)[0], minor=minor) as ours:
+            return await self._send(place, send, markup) if ours else None
+
+    async def _send(
+        self, place: Address, send: Callable[..., Awaitable[Message]], markup: Any
+    ) -> Address | None:
         for _ in range(2):
             chat, topic = chat_of(place)
             try:
-                sent = await self.bot.send_message(
+                sent = await send(
                     chat,
-                    text,
                     parse_mode=ParseMode.HTML,
-                    link_preview_options=NO_PREVIEW,
                     # A reply would ring for whoever is replied to; in private they wait for it.
                     disable_notification=not is_private(place),
                     message_thread_id=topic,
@@ -93,6 +112,21 @@ class Speaker:
         except TelegramError as error:
             if not no_trouble(error):
                 raise
+
+    async def redraw(self, place: Address, markup: Any) -> None:
+        """Put another keyboard below a message of ours."""
+        chat, _ = chat_of(place)
+        try:
+            await self.bot.edit_message_reply_markup(chat, int(place.message), reply_markup=markup)
+        except TelegramError as error:
+            if not no_trouble(error):
+                raise
+
+    async def exchange(self, place: Address, photo: bytes, caption: str, markup: Any = None) -> None:
+        """Put another JPEG, caption and keyboard into a message of ours, whatever it holds."""
+        chat, _ = chat_of(place)
+        media = InputMediaPhoto(photo, caption, parse_mode=ParseMode.HTML)
+        await self.bot.edit_message_media(media, chat, int(place.message), reply_markup=markup)
 
     async def delete(self, place: Address) -> None:
         """Delete a message of ours."""

@@ -6,13 +6,16 @@ import time
 from typing import Any
 
 from .entities import parsed, trimmed
-from .errors import NOT_MODIFIED, bad_request
+from .errors import NOT_MODIFIED, ApiError, bad_request
 from .keyboards import keyboard
-from .params import Params
+from .params import Params, UploadedFile
 from .world import ChatState, Payload, Stored, World
 
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
+PHOTO_LIMIT = 10 << 20
+UPLOAD_LIMIT = 50 << 20
+MEDIA = ("text", "entities", "link_preview_options", "photo", "document", "caption", "caption_entities")
 
 
 class Messages:
@@ -31,16 +34,7 @@ class Messages:
 
     def send_photo(self, params: Params) -> Payload:
         chat = self._world.for_bot(params.text("chat_id"))
-        upload, files = params.file("photo"), self._world.files
-        if upload is not None:
-            try:
-                photo = files.photo(upload.data)
-            except (OSError, ValueError, SyntaxError):
-                raise bad_request("IMAGE_PROCESS_FAILED") from None
-        elif (kept := files.kept.get(params.text("photo"))) is not None:
-            photo = files.photo(kept.data)
-        else:
-            raise bad_request("wrong remote file identifier specified: Wrong string length")
+        photo = self._photo(params.file("photo"), params.text("photo"))
         return self._send(chat, params, {"photo": photo, **self._caption(params)})
 
     def send_document(self, params: Params) -> Payload:
@@ -48,6 +42,10 @@ class Messages:
         upload = params.file("document")
         if upload is None:
             raise bad_request("there is no document in the request")
+        if not upload.data:
+            raise bad_request("file must be non-empty")
+        if len(upload.data) > UPLOAD_LIMIT:
+            raise ApiError(413, "Request Entity Too Large")
         document = self._world.files.document(upload.data, upload.filename, None, thumbnail=None, size=None)
         return self._send(chat, params, {"document": document, **self._caption(params)})
 
@@ -69,6 +67,16 @@ class Messages:
         if "text" in stored.payload:
             raise bad_request("there is no caption in the message to edit")
         return self._change(stored, content, ("caption", "caption_entities"), params)
+
+    def edit_message_media(self, params: Params) -> Payload | bool:
+        """Another photo with another caption, in the place of a text, a photo or a document."""
+        stored = self._own(params)
+        media = params.json("media") or {}
+        if media.get("type") != "photo":
+            raise bad_request("the stand-in edits photos only")
+        given = Params({**media, "photo": media.get("media")}, params.files)
+        content = {"photo": self._photo(given.file("photo"), given.text("photo")), **self._caption(given)}
+        return self._change(stored, content, MEDIA, params)
 
     def edit_message_reply_markup(self, params: Params) -> Payload | bool:
         return self._change(self._own(params), {}, (), params)
@@ -103,6 +111,23 @@ class Messages:
         return True
 
     # -- what they share
+
+    def _photo(self, upload: UploadedFile | None, file_id: str) -> list[Payload]:
+        files = self._world.files
+        if upload is not None:
+            if len(upload.data) > PHOTO_LIMIT:
+                raise bad_request("PHOTO_SAVE_FILE_INVALID")
+            try:
+                photo = files.photo(upload.data)
+            except (OSError, ValueError, SyntaxError):
+                raise bad_request("IMAGE_PROCESS_FAILED") from None
+            width, height = photo[-1]["width"], photo[-1]["height"]
+            if max(width, height) > 20 * min(width, height):
+                raise bad_request("PHOTO_INVALID_DIMENSIONS")
+            return photo
+        if (kept := files.kept.get(file_id)) is not None:
+            return files.photo(kept.data)
+        raise bad_request("wrong remote file identifier specified: Wrong string length")
 
     def _send(self, chat: ChatState, params: Params, content: Payload) -> Payload:
         reply_to = self._reply(chat, params)

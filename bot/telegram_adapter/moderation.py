@@ -1,0 +1,132 @@
+"""What admins of a group do with its corrections, alone with the bot: the commands, and which group is meant.
+
+In a group they are answered with a button that leads to the private chat and says which group. There, a
+command alone is about the group that was chosen last.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message
+from telegram.error import TelegramError
+
+from bot.desk.desk import Desk
+from bot.desk.types import Person, Refused
+from bot.telegram_adapter import rendering
+from bot.telegram_adapter.admins import Admins
+from bot.telegram_adapter.asking import is_private
+from bot.telegram_adapter.background import Background
+from bot.telegram_adapter.casting import Casting
+from bot.telegram_adapter.moderators import Moderators, group_of, home_of
+from bot.telegram_adapter.releasing import Releasing
+from bot.telegram_adapter.reviewing import Reviewing
+from bot.telegram_adapter.voices import Speaker
+from bot.wording import refusal
+from bot.wording_review import stats_text
+from bot.words import Words
+from corrections.review.types import Moderator
+from corrections.types import Address
+
+COMMANDS = ("review", "stats", "export", "characters", "console")
+_ELSEWHERE = re.compile(rf"({'|'.join(COMMANDS)})_(-[0-9]{{1,18}})")
+
+
+def from_link(argument: str) -> tuple[str, int] | None:
+    """What a link that leads here stands for: a command, and the group that it is about."""
+    found = _ELSEWHERE.fullmatch(argument)
+    return (found[1], int(found[2])) if found else None
+
+
+class Moderation:
+    """Answers the moderators' commands."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        speaker: Speaker,
+        admins: Admins,
+        moderators: Moderators,
+        reviewing: Reviewing,
+        casting: Casting,
+        releasing: Releasing,
+        background: Background,
+    ) -> None:
+        self._desk = desk
+        self._speaker = speaker
+        self._admins = admins
+        self._moderators = moderators
+        self._reviewing = reviewing
+        self._casting = casting
+        self._releasing = releasing
+        self._background = background
+
+    async def run(self, name: str, message: Message, who: Person, place: Address, w: Words) -> None:
+        """A command as it was typed, in a group or in private."""
+        try:
+            if not is_private(place):
+                await self._lead_away(name, message, who, place, w)
+            elif len(groups := await self._groups(who)) == 1 or (groups and name != "review"):
+                await self.about(name, groups[0], who, place, w)
+            else:
+                await self._ask_which(name, groups, place, w)
+        except TelegramError:
+            await self._speaker.say(place, html.escape(w("error-trouble")))
+            raise
+
+    async def about(self, name: str, group: int, who: Person, place: Address, w: Words) -> None:
+        """A command about a group, in the private chat."""
+        try:
+            moderator = await self._moderators.let_in(who, group, name)
+        except TelegramError:
+            await self._speaker.say(place, html.escape(w("error-trouble")))
+            raise
+        if isinstance(moderator, Refused):
+            await self._speaker.say(place, html.escape(refusal(moderator, w)))
+            return
+        match name:
+            case "review":
+                await self._reviewing.open(moderator, who, place, w)
+            case "stats":
+                await self._stats(moderator, place, w)
+            case "characters":
+                await self._casting.open(moderator, place, w)
+            case "export":
+                await self._releasing.export(moderator, place, w)
+            case "console":
+                await self._releasing.console(moderator, place, w)
+
+    async def _lead_away(self, name: str, message: Message, who: Person, place: Address, w: Words) -> None:
+        if not await self._admins.wrote(message):
+            refused = await self._desk.moderation.denied(who, place, name)
+            await self._speaker.say(place, html.escape(refusal(refused, w)), minor=True)
+            return
+        button = self._link(name, int(place.community), w("telegram-alone-button"))
+        await self._speaker.say(place, html.escape(w("telegram-alone")), InlineKeyboardMarkup([[button]]))
+
+    async def _groups(self, who: Person) -> list[int]:
+        """Those that somebody was busy with lately; after a restart, where they have decided something."""
+        return self._moderators.groups(who)
+
+    async def _ask_which(self, name: str, groups: list[int], place: Address, w: Words) -> None:
+        if not groups:
+            await self._speaker.say(place, html.escape(w("telegram-no-group", command=f"/{name}")))
+            return
+        rows = [[self._link(name, each, await self._moderators.title(each))] for each in groups]
+        await self._speaker.say(place, html.escape(w("telegram-which-group")), InlineKeyboardMarkup(rows))
+
+    def _link(self, name: str, group: int, label: str) -> InlineKeyboardButton:
+        url = f"https://t.me/{self._speaker.bot.username}?start={name}_{group}"
+        return InlineKeyboardButton(label, url=url)
+
+    async def _stats(self, moderator: Moderator, place: Address, w: Words) -> None:
+        stats = await self._desk.moderation.stats(moderator)
+        if isinstance(stats, Refused):
+            text = html.escape(refusal(stats, w))
+        else:
+            named = await self._desk.moderation.named(home_of(group_of(moderator)).home, w.language)
+            text = stats_text(stats, lambda slug: html.escape(named(slug)), w, lambda name: f"<b>{name}</b>")
+            title = await self._moderators.title(group_of(moderator))
+            text = f"{rendering.bold(title)}\n{text}"
+        await self._speaker.say(place, text)
