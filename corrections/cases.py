@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections.tables import BlobRow, CaseRow, CommunityRow, PostRow
+from corrections.tables import FORGOTTEN, BlobRow, CaseRow, CommunityRow, PostRow
 from corrections.types import Community
 from model.near import NearIndex
 
@@ -63,7 +63,11 @@ class CaseFinder:
                 await session.execute(
                     select(PostRow.id, BlobRow.near_key, PostRow.case_id)
                     .join(BlobRow, PostRow.blob_id == BlobRow.id)
-                    .where(PostRow.community_id == community_id, PostRow.id > shelf.read_to)
+                    .where(
+                        PostRow.community_id == community_id,
+                        PostRow.id > shelf.read_to,
+                        PostRow.original_sha256 != FORGOTTEN,
+                    )
                     .order_by(PostRow.id)
                     .limit(_AT_ONCE)
                 )
@@ -90,7 +94,11 @@ class CaseFinder:
         """The case of the nearest copy in the community, if there is one."""
         same = await session.scalar(
             select(PostRow.case_id)
-            .where(PostRow.community_id == community_id, PostRow.blob_id == blob_id)
+            .where(
+                PostRow.community_id == community_id,
+                PostRow.blob_id == blob_id,
+                PostRow.original_sha256 != FORGOTTEN,
+            )
             .limit(1)
         )
         if same is not None or flat(near_key):

@@ -15,10 +15,11 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections import communities, people, posts, replies, retention, votes
+from corrections import characters, communities, people, posts, replies, retention, votes
 from corrections.blobs import digest
 from corrections.cases import CaseFinder
 from corrections.errors import BadLabel, Unwritable, Withdrawn
+from corrections.export.facade import Exports
 from corrections.links import Links
 from corrections.naming import Naming, slug_for
 from corrections.opening import Parts, open_parts
@@ -54,9 +55,10 @@ class Ledger(Naming):
         super().__init__(parts, proposals_per_day)
         self.review = Review(parts, rules, self._current)
         self.links = Links(parts)
+        self.exports = Exports(parts)
         self._store = parts.store
         self._finder = CaseFinder()
-        self.privacy = Privacy(parts, self._finder)
+        self.privacy = Privacy(parts, self._finder, self._rescored)
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
     @classmethod
@@ -350,6 +352,9 @@ class Ledger(Naming):
         return await retention.sweep(
             self.work, self._store, now, keep_unvoted, keep_unconsented, disk_cap_bytes
         )
+
+    async def _rescored(self, session: AsyncSession, cases: Iterable[int], at: datetime) -> None:
+        await self.review.touched(session, await characters.load(session), cases, at)
 
     def _message_key(self, address: Address) -> str:
         return self._names.message(address.platform, address.channel, address.message)

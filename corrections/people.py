@@ -39,6 +39,10 @@ class Pseudonyms:
         """The key of a message, for its tombstone."""
         return self._hash("\x1f".join(("message", platform, channel, message)))
 
+    def community(self, community: Community) -> str:
+        """The key of a community, for what leaves the ledger."""
+        return self._hash("\x1f".join(("community", *community)))
+
     def fingerprint(self) -> str:
         """Says whether two secrets are the same, and nothing else."""
         return self._hash("\x1ffingerprint")[:16]
