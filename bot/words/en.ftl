@@ -481,7 +481,7 @@ review-rejected = Rejected: that picture will not be used.
 review-skipped = Skipped; it comes again later.
 review-undone = Taken back; here it is again.
 review-undo-nothing = There is nothing of yours to take back.
-review-changed = People have said something else meanwhile: please look again.
+review-changed = This case has changed meanwhile: please look again.
 review-stale = That one is decided already, so nothing was changed.
 review-done = Nothing is left to review. Thank you!
 review-done-taken = Other moderators are looking at what is left. Thank you!
@@ -605,3 +605,200 @@ error-label-taken = Somebody is called that already.
 error-label-language = Names are in English and Chinese only.
 error-label-itself = That is the same character.
 error-label-accepted = That name has been accepted already: it can be merged or renamed.
+
+## The moderators' console in the browser
+
+console-title = whosthat · review
+console-to-content = To the content
+console-pages = Pages
+console-page-queue = Queue
+console-page-agreed = Agreed
+console-page-characters = Characters
+console-page-exports = Exports
+console-page-agreement = Agreement
+console-page-history = History
+console-sign-in = Sign in
+console-sign-in-once = This link works once. Sign in here to look through what people have said.
+console-sign-out = Sign out
+console-signed-out = You are not signed in any more.
+console-how = Moderators sign in with a link that works once:
+console-how-chat = in chat, write /console where you are a moderator; the link opens that place alone;
+console-how-terminal = on the machine that the bot runs on, type: whosthat console
+console-how-long = { $minutes ->
+    [one] A link works for one minute.
+   *[other] A link works for { $minutes } minutes.
+}
+console-link-stale = That link has been used, is too old, or was never one. Please get another one.
+console-offline = That could not be sent, so nothing was decided: is the program still running?
+console-waiting = Getting the next picture…
+console-copy = Copy { $number }
+console-leads = { $name }, { $percent } sure
+console-is-approved = Approved: { $name }
+console-is-rejected = Rejected
+console-people = { $count ->
+    [0] Nobody has said anything yet
+    [one] One person has said something
+   *[other] { $count } people have said something
+}
+console-guess = What the bot said
+console-guess-said = The bot said: { $name }
+console-picks = The likeliest names
+console-is-it = It is this one
+console-progress = { $decided } of { $all } decided · { $mine } by you today
+console-filter = Filter
+console-filter-status = State
+console-filter-reason = Shown because
+console-filter-character = Character
+console-filter-agreed = Agreed on
+console-filter-community = Place
+console-filter-do = Show
+console-filter-none = Show everything
+console-any = Any
+console-yes = Yes
+console-no = No
+console-status-open = Open
+console-status-approved = Approved
+console-status-rejected = Rejected
+console-status-withdrawn = Withdrawn
+console-reason-disagreement = People disagree
+console-reason-margin = The bot was undecided
+console-reason-rare = Few pictures of the character
+console-reason-suspected = People contradict a sure answer
+console-reason-few = Few have said anything
+console-reason-agreed = Many agree
+console-blind = Hide what the bot said
+console-look-again = Look again
+console-stale = The picture has changed meanwhile, so nothing was decided. It comes again.
+console-stale-approved = Somebody was faster, so your decision was not taken: it is approved as { $name }.
+console-stale-rejected = Somebody was faster, so your decision was not taken: it is rejected.
+console-keys = Keys
+console-keys-on = Single keys do something
+console-close = Close
+console-key-approve = approve what leads, and go on
+console-key-pick = it is one of the likeliest names
+console-key-nobody = it is nobody on the list
+console-key-reject = reject: the picture is of no use
+console-key-skip = skip for now
+console-key-undo = undo your last decision
+console-key-search = search for a name
+console-key-guess = show or hide what the bot said
+console-key-keys = show these keys
+console-agreed-title = { $count ->
+    [0] Nothing is agreed on
+    [one] One picture is agreed on
+   *[other] { $count } pictures are agreed on
+}
+console-agreed-lead = Enough people say the same of these. Take the tick off whatever looks wrong; it stays in the queue.
+console-agreed-people = { $count ->
+    [one] one person, { $percent }
+   *[other] { $count } people, { $percent }
+}
+console-agreed-do = Approve what is ticked
+console-agreed-all = Approve all { $count } without looking
+console-agreed-none = There is nothing that enough people agree on.
+console-bulk-done = { $count ->
+    [0] Nothing was approved.
+    [one] One picture was approved.
+   *[other] { $count } pictures were approved.
+}
+console-bulk-late = { $count ->
+    [one] One had changed meanwhile and was left alone.
+   *[other] { $count } had changed meanwhile and were left alone.
+}
+console-proposals = { $count ->
+    [one] One proposed name
+   *[other] { $count } proposed names
+}
+console-known = { $count ->
+    [one] One character
+   *[other] { $count } characters
+}
+console-counts = { $approved } approved, { $open } open
+console-name-en = English name
+console-name-zh = Chinese name
+console-aliases = Other names, one a line
+console-accept = Accept
+console-refuse = Refuse
+console-same-as = It is somebody we know
+console-merge-into = Is the same as
+console-merge = Merge
+console-change = Change
+console-rename = Save names
+console-add-title = Add a character
+console-add = Add
+console-only-here = only here
+console-column-name = Character
+console-column-approved = Approved
+console-column-open = Open
+console-column-right = The bot was right
+console-confusion = What the bot takes for what
+console-confusion-lead = A row for each character that was decided, a column for what the bot had said. Green is right.
+console-agreement-lead = How much people agree with one another and with moderators. Nobody is named here.
+console-agreement-people = People who voted
+console-agreement-trusted = Count for more than a newcomer
+console-agreement-doubted = Count for less
+console-agreement-confirmed = Votes that moderators confirmed
+console-agreement-cases = Agreed pictures that were confirmed
+console-agreement-alpha = Krippendorff’s alpha
+console-agreement-alpha-means = Alpha is 1 when all agree and 0 when they agree no more than by chance.
+console-histogram = People by how often they were right
+console-histogram-lead = How many people had which share of their votes confirmed, among those with five decided votes or more.
+console-history-lead = Every decision, the latest first. People are shown by the beginning of their key; times are UTC.
+console-history-when = When
+console-history-who = Who
+console-history-what = What
+console-history-case = Case
+console-history-before = Before
+console-history-after = After
+console-history-you = you
+console-history-auto = by agreement
+console-history-older = Older ones
+console-history-none = Nothing has been decided yet.
+console-did-approve = Approved
+console-did-auto = Approved by agreement
+console-did-reject = Rejected
+console-did-skip = Skipped
+console-did-undo = Taken back
+console-did-accept = Name accepted
+console-did-refuse = Name refused
+console-did-rename = Renamed
+console-did-merge = Merged
+console-did-add = Character added
+console-did-settings = Settings changed
+console-did-export = Exported
+console-did-import = Imported
+console-link = Open this to sign in (works once, for { $minutes ->
+    [one] one minute
+   *[other] { $minutes } minutes
+}): { $url }
+console-page-off = The page is off (web.enabled), so there is no console to sign in to.
+console-port-any = web.port is 0, so only the running bot knows the page's address: take the link that it printed, or set web.port.
+console-no-address = The page is not on this machine's loopback (web.host): set web.public_url, so that the link knows how to begin.
+run-console = Review: { $url } (works once, for { $minutes ->
+    [one] one minute
+   *[other] { $minutes } minutes
+})
+
+# whosthat corrections export, snapshots, withdrawn, import
+
+export-under-way = Exporting
+export-done = { $count ->
+    [one] One picture
+   *[other] { $count } pictures
+} exported to { $place } as snapshot { $snapshot }.
+export-splits = train { $train }, validation { $validation }, test { $test }
+export-held-consent = { $count } held back: no consent.
+export-held-discord = { $count } held back: Discord training is off (discord.allow_training).
+export-held-gone = { $count } held back: the pictures are not kept any more.
+export-held-disputed = { $count } held back: communities decided differently.
+export-held-refused = { $count } held back: the name of a character was refused since.
+export-held-test = { $count } held back: near a test picture.
+export-snapshot = { $snapshot }  { $at }  { $count ->
+    [one] one picture
+   *[other] { $count } pictures
+}, { $format }, { $community }
+export-snapshot-withdrawn = ({ $count } withdrawn since)
+export-every-community = all communities
+export-no-snapshots = Nothing has been exported yet.
+corrections-bad-community = A community is written platform:id, such as discord:1234, not "{ $text }".
+corrections-bad-since = A day is written like 2026-01-31, or 7d for seven days ago, not "{ $text }".
