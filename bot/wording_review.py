@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.desk.naming import guesses
-from bot.desk.types import Identified
-from bot.wording import headline
+from bot.desk.types import Identified, Refused
+from bot.wording import headline, refusal
 from bot.words import Words
 from corrections.review.types import CaseView, Labels, Progress, Reason, Stats
 from model.types import NOBODY, Verdict
@@ -89,6 +89,11 @@ def _guessed(case: CaseView) -> Labels:
     assert case.guess is not None, "asked by `offered` only then"
     nobody = case.guess.verdict is Verdict.NOBODY or case.guess.character == NOBODY
     return () if nobody else (case.guess.character,)
+
+
+def not_decided(refused: Refused, w: Words) -> str:
+    """Why a decision was not taken; a message shows one case at a time, so the next one follows."""
+    return w("review-stale") if refused.key == "error-stale" else refusal(refused, w)
 
 
 def progress_text(progress: Progress, w: Words) -> str:

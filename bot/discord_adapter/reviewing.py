@@ -23,6 +23,7 @@ from bot.wording_review import (
     case_text,
     finished_text,
     likeliest,
+    not_decided,
     offered,
     people_in,
     progress_text,
@@ -95,11 +96,14 @@ class Reviewing:
                 await self._decide(here, case_id, slot.revision, labels)
             case "n":
                 await self._decide(here, case_id, slot.revision, ())
-            case "r" | "s":
-                verb, key = ("reject", "review-rejected") if slot.verb == "r" else ("skip", "review-skipped")
+            case "r":
                 decide = self._desk.moderation.decide
-                outcome = await decide(here.moderator, case_id, slot.revision, verb, None)
-                await self._after(here, outcome, here.w(key))
+                outcome = await decide(here.moderator, case_id, slot.revision, "reject")
+                await self._after(here, case_id, outcome, here.w("review-rejected"))
+            case "s":
+                decide = self._desk.moderation.decide
+                outcome = await decide(here.moderator, case_id, slot.revision, "skip")
+                await self._after(here, case_id, outcome, here.w("review-skipped"))
             case _:
                 await whisper(interaction, here.w("error-old-button"))
 
@@ -128,15 +132,22 @@ class Reviewing:
     async def _decide(self, here: Here, case_id: int, revision: int, labels: Labels) -> None:
         outcome = await self._desk.moderation.decide(here.moderator, case_id, revision, "approve", labels)
         said = here.w("review-approved", name=people_in(labels, here.named, here.w, bold))
-        await self._after(here, outcome, said)
+        await self._after(here, case_id, outcome, said)
 
-    async def _after(self, here: Here, outcome: CaseView | Refused, said: str) -> None:
-        await self._next(here, refusal(outcome, here.w) if isinstance(outcome, Refused) else said)
+    async def _after(self, here: Here, case_id: int, outcome: CaseView | Refused, said: str) -> None:
+        if not isinstance(outcome, Refused):
+            await self._next(here, said)
+            return
+        case = await self._desk.moderation.case(here.moderator, case_id)
+        if isinstance(case, CaseView) and case.status == "open" and outcome.key == "error-stale":
+            await self._show(here, case, here.w("review-changed"))
+        else:
+            await self._next(here, not_decided(outcome, here.w))
 
     async def _undo(self, here: Here) -> None:
         outcome = await self._desk.moderation.undo(here.moderator)
         if isinstance(outcome, Refused):
-            await self._next(here, refusal(outcome, here.w))
+            await self._next(here, not_decided(outcome, here.w))
         elif outcome is None:
             await self._next(here, here.w("review-undo-nothing"))
         else:

@@ -24,7 +24,7 @@ from tests.standins.discord import DiscordStandin, Interaction
 from tests.standins.discord.people import Channel, User
 from tests.standins.discord.snapshots import MessageSnapshot
 from tests.standins.page import SECRET, TableEyes
-from tests.standins.telegram import Chat, TelegramStandin
+from tests.standins.telegram import Button, Chat, TelegramStandin
 from tests.standins.telegram import MessageSnapshot as TelegramMessage
 from tests.standins.telegram import User as TelegramUser
 
@@ -254,8 +254,11 @@ class DiscordReviewing:
 class TelegramConversation:
     """A member of a group in privacy mode, where pictures are asked about by ``/whois`` in their caption."""
 
-    def __init__(self, telegram: TelegramStandin, group: Chat, user: TelegramUser) -> None:
-        self._telegram, self._group, self._user = telegram, group, user
+    def __init__(
+        self, telegram: TelegramStandin, group: Chat, user: TelegramUser, busy: Callable[[], bool]
+    ) -> None:
+        self._telegram, self._group, self._user, self._busy = telegram, group, user, busy
+        self._private = telegram.private(user)
 
     async def ask(self, picture: bytes) -> Answered:
         return _read_board(await self._telegram.wait_reply(to=await self._post(picture)))
@@ -307,6 +310,36 @@ class TelegramConversation:
         await self._having(answer.handle, f"v1:undo:{answer.prediction}:")
         return await self._press(answer.handle, "Undo")
 
+    async def is_asked(self, answer: Answered) -> bool:
+        await self._telegram.settle(busy=self._busy)
+        shown = self._telegram.message(answer.handle)
+        return shown is not None and any(b.data.startswith("v1:learn:") for b in shown.buttons)
+
+    async def allow(self, answer: Answered) -> str:
+        learn = [b.data for b in answer.handle.buttons if b.data.startswith("v1:learn:")]
+        assert learn, "it does not ask"
+        said = await (await self._user.press_forged(answer.handle, learn[0])).answer()
+        assert said.show_alert
+        return said.text
+
+    async def privacy(self) -> str:
+        return (await self._told("/privacy")).text
+
+    async def choose(self, standing: str) -> str:
+        opened = await self._told("/privacy")
+        assert await self._press(opened, f"v1:privacy:0:{standing}")
+        return (await self._telegram.wait_edit(opened)).text
+
+    async def forget(self) -> str:
+        asked = await self._told("/forgetme")
+        assert await self._press(asked, "v1:forget:0:yes") == ""
+        said = await self._telegram.wait_edit(asked)
+        await self._telegram.settle(busy=self._busy)
+        return said.text
+
+    async def _told(self, text: str) -> TelegramMessage:
+        return await self._telegram.wait_reply(to=await self._user.send_text(self._private, text))
+
     async def _having(self, message: TelegramMessage, data: str) -> TelegramMessage:
         def shown() -> TelegramMessage | None:
             now = self._telegram.message(message)
@@ -316,6 +349,83 @@ class TelegramConversation:
 
     async def _press(self, message: TelegramMessage, button: str) -> str:
         return (await (await self._user.press(message, button)).answer()).text
+
+
+class TelegramReviewing:
+    """A member of a group who calls ``/review`` there and goes on in the private chat."""
+
+    VERBS: ClassVar = {"approve": "a", "nobody": "n", "reject": "r", "skip": "s", "undo": "u"}
+
+    def __init__(
+        self, telegram: TelegramStandin, group: Chat, user: TelegramUser, busy: Callable[[], bool]
+    ) -> None:
+        self._telegram, self._group, self._user, self._busy = telegram, group, user, busy
+        self._private = telegram.private(user)
+
+    async def review(self) -> Shown:
+        command = await self._user.send_text(self._group, f"/review@{self._telegram.bot_username}")
+        led = await self._telegram.wait_reply(to=command)
+        assert not led.photo, "in the group nothing is shown"
+        if not led.buttons:
+            return Shown(led.text)
+        argument = led.buttons[0].url.rpartition("?start=")[2]
+        await self._user.start(self._private, argument)
+        return await self._read()
+
+    async def decide(self, shown: Shown, what: str) -> Shown:
+        ids = [each.data for each in shown.handle.buttons]
+        pattern = rf"v1:case:\d+:\d+\.{self.VERBS[what]}(\..*)?"
+        return await self._press(shown, next(each for each in ids if re.fullmatch(pattern, each)))
+
+    async def it_is(self, shown: Shown, name: str) -> Shown:
+        buttons = [each.data for each in self._names(shown.handle) if each.label == name]
+        if not buttons:
+            opened = await self._opened(shown.handle)
+            buttons = [each.data for each in self._names(opened) if each.label == name]
+        return await self._press(shown, buttons[0])
+
+    async def find(self, shown: Shown, text: str) -> Shown:
+        opened = await self._opened(shown.handle)
+        before = len(self._telegram.replies(self._private))
+        assert await self._said(opened, "Search…") == ""
+        question = (await self._telegram.wait_messages(self._private, before + 1))[-1]
+        await self._user.send_text(self._private, text, reply_to=question)
+        return await self._read(shown.case)
+
+    async def _opened(self, message: TelegramMessage) -> TelegramMessage:
+        page = re.sub(r"\.\w+(\.[\w-]+)?$", ".o.0", message.buttons[0].data)
+        assert await (await self._user.press_forged(message, page)).answer()
+        await self._telegram.settle(busy=self._busy)
+        opened = self._telegram.message(message)
+        assert opened is not None
+        return opened
+
+    def _names(self, message: TelegramMessage) -> list[Button]:
+        return [each for each in message.buttons if re.search(r":\d+\.i\.", each.data)]
+
+    async def _press(self, shown: Shown, data: str) -> Shown:
+        said = await (await self._user.press_forged(shown.handle, data)).answer()
+        now = await self._read(shown.case)
+        return Shown(f"{said.text}\n{now.text}", now.case, now.picture, now.names, now.handle)
+
+    async def _said(self, message: TelegramMessage, button: str) -> str:
+        return (await (await self._user.press(message, button)).answer()).text
+
+    async def _read(self, case: int = 0) -> Shown:
+        """The last thing that the bot shows; its names are on the page behind *It is…*."""
+        await self._telegram.settle(busy=self._busy)
+        message = self._telegram.replies(self._private)[-1]
+        cases = [re.match(r"v1:case:([1-9]\d*):", each.data) for each in message.buttons]
+        found = [int(each[1]) for each in cases if each]
+        names = self._names(message)
+        if found and not names:
+            names = self._names(await self._opened(message))
+            await self._said(message, "‹ Back")
+            await self._telegram.settle(busy=self._busy)
+            message = self._telegram.message(message)
+            assert message is not None
+        labels = tuple(each.label for each in names)
+        return Shown(message.text, found[0] if found else 0, message.photo, labels, message)
 
 
 def _read_board(reply: TelegramMessage) -> Answered:
@@ -447,14 +557,22 @@ async def place(
             assert standin.violations == []
             assert all(not message.pings for message in standin.replies(channel))
         elif telegram:
-            await stack.enter_async_context(TelegramAdapter(desk, settings, lambda line: None))
+            bot = await stack.enter_async_context(TelegramAdapter(desk, settings, lambda line: None))
             await telegram.wait_ready()
             group = telegram.group("Fans")
             people = [telegram.user(name) for name in ("ann", "bob")]
             for user in people:
                 group.add(user)
-            one, other = (TelegramConversation(telegram, group, user) for user in people)
-            yield Place(one, other, table, ledger, settings)
+            one, other = (
+                TelegramConversation(telegram, group, user, lambda: bool(bot.busy)) for user in people
+            )
+            mia, cleo = telegram.user("mia"), telegram.user("cleo")
+            group.add(mia, admin=True)
+            group.add(cleo)
+            boards = (
+                TelegramReviewing(telegram, group, user, lambda: bool(bot.busy)) for user in (mia, cleo)
+            )
+            yield Place(one, other, table, ledger, settings, *boards)
             assert telegram.violations == []
             assert all(message.silent for message in telegram.replies(group))
         else:
