@@ -3,8 +3,8 @@
 One transaction, and the files inside it, as `corrections.retention` does. What remains:
 
 - the person's row, under a random key, so that a moderator's decisions and the shells below are nobody's;
-- of a post that other people voted on, a shell without address and without the hash of what was posted
-  (`corrections.posts.FORGOTTEN`), since their votes hang on it; all other posts go altogether;
+- of a post that other people voted on, a shell in a withdrawn case, without address and without the hash
+  of what was posted (`corrections.tables.FORGOTTEN`), since their votes hang on it; other posts go entirely;
 - a picture that somebody else has posted too; every other picture's bytes, near key and hash are gone;
 - keyed hashes in ``tombstones``: of the messages, so that an old one that is asked about again is not taken
   for a new one, and for a day of the person, so that nothing of theirs which is on its way slips in later.
@@ -13,25 +13,25 @@ One transaction, and the files inside it, as `corrections.retention` does. What 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from corrections import people
+from corrections import communities, people
 from corrections.blobs import BlobStore
 from corrections.cases import WITHDRAWN
 from corrections.characters import next_revision
 from corrections.consent import mark_snapshots
 from corrections.people import Pseudonyms
-from corrections.posts import FORGOTTEN, FORGOTTEN_MESSAGE
+from corrections.posts import FORGOTTEN_MESSAGE
 from corrections.tables import (
+    FORGOTTEN,
     BlobRow,
     CaseRow,
     CharacterRow,
@@ -73,6 +73,15 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """Also the communities whose near keys changed, and the cases whose votes or pictures did."""
+
+    done: Forgotten
+    communities: frozenset[int]
+    cases: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Leaving:
     """Who is to be forgotten, and by which names they are known."""
 
@@ -91,30 +100,28 @@ class Leaving:
         return f"dm:{native}", native
 
 
-async def forget(
-    session: AsyncSession, store: BlobStore, whom: Leaving, at: datetime
-) -> tuple[Forgotten, list[int]]:
-    """See `corrections.privacy.Privacy.forget`; also returns the communities whose near keys changed."""
+async def forget(session: AsyncSession, store: BlobStore, whom: Leaving, at: datetime) -> Outcome:
+    """See `corrections.privacy.Privacy.forget`, which calls this in a transaction."""
     await people.refuse_until(session, whom.key, at)
     homes = await _homes(session, whom)
     who = await people.find_person(session, whom.key)
-    done, communities = Forgotten(0, 0, ()), list(homes)
+    done, touched, left = Forgotten(0, 0, ()), list(homes), set[int]()
     if who is not None:
         mine = PostRow.person_id == who
-        communities += await session.scalars(select(PostRow.community_id).where(mine).distinct())
+        touched += await session.scalars(select(PostRow.community_id).where(mine).distinct())
         replies = await _replies(session, who, homes)
         await _bury_messages(session, whom.names, who, at)
         votes, cases = await _votes(session, who)
         cases |= set(await session.scalars(select(PostRow.case_id).where(mine).distinct()))
         await _answers(session, who)
         pictures = await _pictures(session, store, who, at)
-        await _cases(session, cases, at)
+        left = await _withdraw(session, who, cases, at)
         done = Forgotten(pictures, votes, tuple(replies))
         await session.execute(
             update(PersonRow).where(PersonRow.id == who).values(person_key=secrets.token_hex(32))
         )
-    await _empty_homes(session, homes, whom)
-    return done, communities
+    await _empty_homes(session, homes)
+    return Outcome(done, frozenset(touched), tuple(sorted(left)))
 
 
 async def _replies(session: AsyncSession, who: int, homes: Sequence[int]) -> list[Address]:
@@ -256,13 +263,20 @@ async def _posts(session: AsyncSession, who: int) -> None:
     )
 
 
-async def _cases(session: AsyncSession, cases: Iterable[int], at: datetime) -> None:
-    """Withdraw those of which nothing is left; let the others be looked at again."""
+async def _withdraw(session: AsyncSession, who: int, cases: Iterable[int], at: datetime) -> set[int]:
+    """Withdraw the cases of which nothing is left; returns the others.
+
+    Shells leave the cases of other people's pictures, so that nobody reaches one of those through them.
+    """
+    cases = set(cases)
+    gone: set[int] = set()
+    left = exists().where(PostRow.case_id == CaseRow.id, PostRow.original_sha256 != FORGOTTEN)
     for some in _slices(sorted(cases)):
-        left = exists().where(PostRow.case_id == CaseRow.id, PostRow.original_sha256 != FORGOTTEN)
+        these = CaseRow.id.in_(some), ~left.correlate(CaseRow)
+        gone |= set(await session.scalars(select(CaseRow.id).where(*these)))
         await session.execute(
             update(CaseRow)
-            .where(CaseRow.id.in_(some), ~left.correlate(CaseRow))
+            .where(*these)
             .values(
                 status=WITHDRAWN,
                 decided=None,
@@ -270,13 +284,33 @@ async def _cases(session: AsyncSession, cases: Iterable[int], at: datetime) -> N
                 leading=None,
                 agreement=0.0,
                 agreed=False,
+                reason="few",
                 priority=0.0,
+                skipped_at=None,
                 claimed_by=None,
                 claimed_until=None,
                 revision=CaseRow.revision + 1,
             ),
             execution_options=_QUIETLY,
         )
+        # What leads in the others is counted again right afterwards: until then nothing does.
+        await session.execute(
+            update(CaseRow)
+            .where(CaseRow.id.in_(some), CaseRow.status != WITHDRAWN)
+            .values(leading=None, agreement=0.0, agreed=False, revision=CaseRow.revision + 1),
+            execution_options=_QUIETLY,
+        )
+    live = select(CaseRow.id).where(CaseRow.status != WITHDRAWN)
+    shells = PostRow.person_id == who, PostRow.case_id.in_(live)
+    for community in (await session.scalars(select(PostRow.community_id).where(*shells).distinct())).all():
+        case = CaseRow(community_id=community, status=WITHDRAWN, created_at=at)
+        session.add(case)
+        await session.flush()
+        await session.execute(
+            update(PostRow).where(*shells, PostRow.community_id == community).values(case_id=case.id),
+            execution_options=_QUIETLY,
+        )
+    return cases - gone
 
 
 async def _homes(session: AsyncSession, whom: Leaving) -> list[int]:
@@ -295,7 +329,7 @@ def _is_home(platform: str, whom: Leaving) -> ColumnElement[bool]:
     return CommunityRow.native == private
 
 
-async def _empty_homes(session: AsyncSession, homes: Sequence[int], whom: Leaving) -> None:
+async def _empty_homes(session: AsyncSession, homes: Sequence[int]) -> None:
     """A private chat's name is its person's id: nothing may tell it any more."""
     if not homes:
         return
@@ -312,32 +346,24 @@ async def _empty_homes(session: AsyncSession, homes: Sequence[int], whom: Leavin
         row.slug, row.names, row.aliases = f"forgotten-{secrets.token_hex(8)}", {}, []
         row.status, row.pinyin, row.revision = "refused", None, await next_revision(session)
         await session.flush()
-    replaced = {}
+    places = []
     for home in await session.scalars(select(CommunityRow).where(CommunityRow.id.in_(homes))):
-        fresh = f"gone:{secrets.token_hex(16)}"
-        replaced[home.native] = fresh
-        home.native = fresh
+        places.append([home.platform, home.native])
+        home.native = f"gone:{secrets.token_hex(16)}"
     await session.flush()
-    await _rename_in_records(session, homes, replaced)
-
-
-async def _rename_in_records(session: AsyncSession, homes: Sequence[int], names: dict[str, str]) -> None:
-    """The append-only records keep what was done, under the name that the place has now."""
-    for old, fresh in names.items():
-        quoted, with_fresh = json.dumps(old), json.dumps(fresh)
-
-        def renamed(value: Any, quoted: str = quoted, with_fresh: str = with_fresh) -> Any:
-            return None if value is None else json.loads(json.dumps(value).replace(quoted, with_fresh))
-
-        about = or_(
-            DecisionRow.community_id.in_(homes),
-            and_(DecisionRow.case_id.is_(None), DecisionRow.action == "settings"),
-        )
-        for decision in await session.scalars(select(DecisionRow).where(about)):
-            decision.before, decision.after = renamed(decision.before), renamed(decision.after)
-        for snapshot in await session.scalars(select(SnapshotRow).where(SnapshotRow.community_id.in_(homes))):
-            snapshot.manifest = renamed(snapshot.manifest)
-    await session.flush()
+    # What was done there was nobody else's business, and names the place.
+    settings = await session.scalars(select(DecisionRow).where(DecisionRow.action == communities.SETTINGS))
+    named = [each.id for each in settings if (each.after or {}).get("community") in places]
+    await session.execute(
+        update(DecisionRow)
+        .where(or_(DecisionRow.id.in_(named), DecisionRow.community_id.in_(homes)))
+        .values(before=None, after=None),
+        execution_options=_QUIETLY,
+    )
+    await session.execute(
+        update(SnapshotRow).where(SnapshotRow.community_id.in_(homes)).values(manifest={}),
+        execution_options=_QUIETLY,
+    )
 
 
 def _slices(of: Sequence[T]) -> Iterable[Sequence[T]]:

@@ -13,6 +13,7 @@ from corrections.cases import CaseFinder, case_for
 from corrections.errors import NotFound, WasForgotten, Withdrawn
 from corrections.people import community_id, person_id
 from corrections.tables import (
+    FORGOTTEN,
     BlobRow,
     CommunityRow,
     PersonRow,
@@ -32,9 +33,6 @@ MESSAGE = "message"
 
 FORGOTTEN_MESSAGE = "forgotten"
 """Kind of the tombstone of a message whose poster asked to be forgotten."""
-
-FORGOTTEN = ""
-"""``original_sha256`` of a post whose poster was forgotten: what is left of it is there for others' votes."""
 
 
 @dataclass(frozen=True, slots=True)

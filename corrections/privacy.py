@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Iterable
 from datetime import datetime
+from functools import partial
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,21 +16,31 @@ from corrections.consent import STANDINGS, Standing, post_consented
 from corrections.errors import NotFound, NotPoster
 from corrections.forgetting import Forgotten
 from corrections.opening import Parts
-from corrections.posts import FORGOTTEN
-from corrections.tables import PersonRow, PostRow, PredictionRow
+from corrections.tables import FORGOTTEN, PersonRow, PostRow, PredictionRow
 from corrections.types import Person
 
 __all__ = ["STANDINGS", "Forgotten", "Privacy", "Standing", "post_consented"]
 
 
+AT_ONCE = 100
+"""Cases that are counted again in one transaction."""
+
+
+class Rescore(Protocol):
+    """Brings cases up to date whose votes or pictures have changed."""
+
+    def __call__(self, session: AsyncSession, cases: Iterable[int], at: datetime) -> Awaitable[None]: ...
+
+
 class Privacy:
     """Consent and forgetting; ``ledger.privacy``."""
 
-    def __init__(self, parts: Parts, finder: CaseFinder) -> None:
+    def __init__(self, parts: Parts, finder: CaseFinder, rescore: Rescore) -> None:
         self._work = parts.work
         self._store = parts.store
         self._names = parts.names
         self._finder = finder
+        self._rescore = rescore
 
     async def standing(self, person: Person) -> Standing:
         """What a person chose for all of their pictures; "ask" when they never chose."""
@@ -94,11 +107,13 @@ class Privacy:
         returns, it is done, on the disk. Twice is fine.
         """
         whom = forgetting.Leaving(person, self._names)
-        done, communities = await self._work.write(
-            lambda session: forgetting.forget(session, self._store, whom, at)
-        )
-        self._finder.drop(communities)
-        return done
+        outcome = await self._work.write(lambda session: forgetting.forget(session, self._store, whom, at))
+        self._finder.drop(outcome.communities)
+        # By and by, so that other people's votes do not wait behind it.
+        for start in range(0, len(outcome.cases), AT_ONCE):
+            some = outcome.cases[start : start + AT_ONCE]
+            await self._work.write(partial(self._rescore, cases=some, at=at))
+        return outcome.done
 
 
 async def _post(session: AsyncSession, prediction_id: int) -> tuple[int, int]:

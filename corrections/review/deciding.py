@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections import characters
-from corrections.cases import APPROVED
+from corrections.cases import APPROVED, WITHDRAWN
 from corrections.review.scores import OPEN
 from corrections.review.types import Labels
 from corrections.review.views import settled
@@ -117,11 +117,14 @@ async def undone(
 
 
 async def to_undo(session: AsyncSession, by: int, community: int | None) -> DecisionRow | None:
-    """A moderator's latest decision of a case that has not been undone yet."""
+    """A moderator's latest decision of a case that has not been undone yet; nothing of forgotten pictures."""
+    there = exists().where(CaseRow.id == DecisionRow.case_id, CaseRow.status != WITHDRAWN)
     taken_back: set[int] = set()
     before: int | None = None
     while True:
-        query = select(DecisionRow).where(DecisionRow.person_id == by, DecisionRow.action.in_(OF_CASES))
+        query = select(DecisionRow).where(
+            DecisionRow.person_id == by, DecisionRow.action.in_(OF_CASES), there
+        )
         if community is not None:
             query = query.where(DecisionRow.community_id == community)
         if before is not None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections.cases import WITHDRAWN
 from corrections.errors import NotFound
 from corrections.opening import Parts
 from corrections.people import find_community
@@ -49,10 +50,15 @@ class Scoped:
         """A case.
 
         Raises:
-            NotFound: there is none, or it is another community's: nobody learns which.
+            NotFound: there is none, its pictures were forgotten, or it is another community's: nobody
+                learns which.
         """
         row = await session.get(CaseRow, case_id) if 0 < case_id < 1 << 63 else None
-        if row is None or await self._scope(session, moderator) not in (None, row.community_id):
+        if (
+            row is None
+            or row.status == WITHDRAWN
+            or await self._scope(session, moderator) not in (None, row.community_id)
+        ):
             raise NotFound(f"there is no case {case_id}")
         return row
 

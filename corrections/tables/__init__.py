@@ -2,7 +2,7 @@
 
 from corrections.tables.base import Table, UtcTime
 from corrections.tables.people import CharacterRow, CommunityRow, PersonRow, PropertyRow
-from corrections.tables.pictures import BlobRow, CaseRow, PostRow, PredictionRow, ReplyRow
+from corrections.tables.pictures import FORGOTTEN, BlobRow, CaseRow, PostRow, PredictionRow, ReplyRow
 from corrections.tables.release import (
     ConsentRow,
     LinkRow,
@@ -22,6 +22,7 @@ from corrections.tables.votes import (
 )
 
 __all__ = [
+    "FORGOTTEN",
     "BlobRow",
     "CaseRow",
     "CharacterRow",

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from corrections.tables.base import Key, KeyType, Moment, Table, UtcTime
 
+FORGOTTEN = ""
+"""``original_sha256`` of a post whose poster was forgotten: what is left of it is there for others' votes."""
+
 
 class BlobRow(Table):
     """A picture by its content.
@@ -71,7 +74,7 @@ class PostRow(Table):
     """One picture of one message; ``slot`` is its place among the message's pictures, from 0.
 
     ``channel`` and ``message`` are erased when the message is deleted; the rest stays for the votes' sake.
-    ``original_sha256`` is that of the bytes as they were posted.
+    ``original_sha256`` is that of the bytes as they were posted, or `FORGOTTEN`.
     """
 
     __tablename__ = "posts"
