@@ -15,6 +15,7 @@ from bot.desk.limits import RateLimits
 from bot.errors import StartError
 from bot.settings import Settings
 from bot.web import guard, render
+from bot.web.console.routes import TEMPLATES, console_routes
 from bot.web.pages import Pages
 from bot.web.session import Sessions
 from bot.words import words
@@ -32,6 +33,9 @@ def build_app(
     unvoted_hours: int,
     host: str = "127.0.0.1",
     limits: RateLimits | None = None,
+    public_url: str = "",
+    link_minutes: int = 10,
+    session_hours: int = 8,
 ) -> web.Application:
     """The page over ``desk``.
 
@@ -41,24 +45,33 @@ def build_app(
         unvoted_hours: how long a picture is kept when nobody said anything about it; the page says so.
         host: where it will listen; on loopback, requests under any other name are refused.
         limits: counts pictures by network address, beside what the desk counts by session.
+        public_url: where a proxy shows the page to others; its name is one of ours then.
+        link_minutes: how long a link into the console works.
+        session_hours: how long somebody stays signed in there.
     """
     pages = Pages(desk, Sessions(secret), max_bytes, limits)
     app = web.Application(
         client_max_size=FORM_BYTES,
-        middlewares=[guard.errors_in_words, guard.guard(host), pages.with_person],
+        middlewares=[guard.errors_in_words, guard.guard(host, public_url), pages.with_person],
     )
     app[render.MAX_BYTES] = max_bytes
     app[render.HOURS] = unvoted_hours
     app.on_response_prepare.append(guard.add_headers)
     aiohttp_jinja2.setup(
         app,
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.FileSystemLoader(HERE / "templates"),
+                jinja2.PrefixLoader({"console": jinja2.FileSystemLoader(TEMPLATES)}),
+            ]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     app.add_routes(pages.routes())
+    app.add_routes(console_routes(desk, secret=secret, minutes=link_minutes, hours=session_hours))
     app.on_cleanup.append(pages.close)
     return app
 
@@ -82,7 +95,11 @@ class WebAdapter:
             unvoted_hours=settings.retention.unvoted_hours,
             host=settings.web.host,
             limits=RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute),
+            public_url=settings.web.public_url,
+            link_minutes=settings.review.link_minutes,
+            session_hours=settings.review.session_hours,
         )
+        self._desk = desk
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.worker.deadline_seconds)
         self.url = ""
 
@@ -96,11 +113,20 @@ class WebAdapter:
             raise StartError(_why_not(error, host, port)) from None
         listening = self._runner.addresses[0]
         self.url = _url(listening[0], listening[1])
+        self._desk.moderation.link_minutes = self._settings.review.link_minutes
+        self._desk.moderation.console = self.console
         return self
+
+    @property
+    def console(self) -> str:
+        """How links into the console begin; empty where only strangers' machines would be meant."""
+        public = self._settings.web.public_url.rstrip("/")
+        return public or (self.url if guard.is_loopback(self._settings.web.host) else "")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._desk.moderation.console = ""
         await self._runner.cleanup()
 
 

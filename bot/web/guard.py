@@ -33,6 +33,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+FILES_BELOW = ("/static/", "/review/static/")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -41,7 +42,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.update(HEADERS)
     # "no-cache" lets the browser keep a file and ask whether it is still the same.
     response.headers.setdefault(
-        "Cache-Control", "no-cache" if request.path.startswith("/static/") else "no-store"
+        "Cache-Control",
+        "no-cache" if request.path.startswith(("/static/", "/review/static/")) else "no-store",
     )
 
 
@@ -73,13 +75,15 @@ def from_elsewhere(request: web.Request) -> bool:
         return True
 
 
-def guard(host: str) -> Middleware:
+def guard(host: str, public_url: str = "") -> Middleware:
     """Refuse requests from other sites; on loopback also ones under a name that is not ours.
 
     The second stops DNS rebinding: a stranger's domain that suddenly means 127.0.0.1 would make its own
-    pages same-origin with ours. ``host`` is where we listen.
+    pages same-origin with ours. ``host`` is where we listen; ``public_url`` where a proxy on this machine
+    shows us to others, whose name it hands on.
     """
-    names = LOOPBACK_NAMES | {host} if is_loopback(host) else None
+    public = URL(public_url).host if public_url else None
+    names = LOOPBACK_NAMES | {host, *([public] if public else [])} if is_loopback(host) else None
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:

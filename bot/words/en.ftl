@@ -120,7 +120,8 @@ discord-help-about = What I do and how to ask
 discord-help = I say which Marvel film character is in a picture.
     • Ask with /whois, by a right click on a message → Apps → “{ discord-whois-menu }”, by mentioning me beside a picture or in a reply to one, by the reaction 🔎, or in a direct message.
     • Press Right or Wrong below an answer; Wrong lets you say who it is. Nobody is pinged, and you can change your mind: /undo, /mycorrections.
-    • /setup is for those who manage a server, /about says more about me.
+    • /privacy and /forgetme are about your own pictures, /about says more about me.
+    • /setup is for those who manage a server; /review, /stats, /characters, /export and /console for its moderators.
     I name fictional characters only, never private people.
 discord-undo-name = undo
 discord-undo-about = Take back what you said last
@@ -142,7 +143,7 @@ discord-about-model = The last answer in this channel came from the model { $bun
 discord-about-pictures = Pictures are looked at by this program alone and kept for { $hours ->
     [one] one hour
    *[other] { $hours } hours
-}; longer only when somebody says who is in them. Nothing from Discord is trained on: its developer policy asks for that ({ $policy }).
+}; longer only when somebody says who is in them. What is learned from is yours to decide: /privacy. To be forgotten: /forgetme.
 discord-hidden = Discord does not show me that message. Right-click it → Apps → “{ discord-whois-menu }”, or post the picture again and mention me: then I see it.
 discord-reply-gone = The message that you reply to is gone.
 discord-no-history = I may not read older messages here: somebody who manages this server would have to allow me “Read Message History”.
@@ -524,17 +525,17 @@ discord-characters-name = characters
 discord-characters-about = Whom people can name here (moderators)
 discord-characters-which = Name of the character
 discord-characters-into = The character that it counts as from now on
-discord-characters-list = list
+discord-characters-list-name = list
 discord-characters-list-about = Proposed names and those that are known
-discord-characters-add = add
+discord-characters-add-name = add
 discord-characters-add-about = Add a character
-discord-characters-accept = accept
+discord-characters-accept-name = accept
 discord-characters-accept-about = Take up a name that somebody proposed
-discord-characters-refuse = refuse
+discord-characters-refuse-name = refuse
 discord-characters-refuse-about = Turn down a name that somebody proposed
-discord-characters-rename = rename
+discord-characters-rename-name = rename
 discord-characters-rename-about = Change a name
-discord-characters-merge = merge
+discord-characters-merge-name = merge
 discord-characters-merge-about = Let one character count as another; asks first
 
 ## Keeping the list of characters, in chat
@@ -572,6 +573,22 @@ cast-unknown = There is no such character here.
 
 error-not-poster = Only whoever posted the picture can answer that.
 error-forgotten = Whoever posted this picture has asked me to forget it, so I do not look at it again.
+training-discord-off = Discord training is off (discord.allow_training): pictures from Discord are neither learned from nor exported, because Discord's developer policy lets nobody train a model on what people post there without its express permission. { $policy }
+training-discord-on = Discord training is on (discord.allow_training): pictures from Discord are learned from once a moderator approves and their poster agrees. Whoever runs this bot answers for the express permission that Discord's developer policy asks for. { $policy }
+web-privacy-link = What I learn from, and how to be forgotten
+web-privacy-title = Your pictures
+web-privacy-who = This page knows you by a cookie alone: what you choose here holds for this browser.
+web-privacy-back = Back to the page
+web-forget-title = Forget me
+sweep-under-way = Sweeping
+sweep-done = { $count ->
+    [0] No picture is
+    [one] One picture was
+   *[other] { $count } pictures were
+} { $count ->
+    [0] past its time.
+   *[other] let go ({ $mebibytes } MiB).
+}
 
 ## Moderators and privacy on Telegram
 

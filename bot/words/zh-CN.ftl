@@ -100,7 +100,8 @@ discord-help-about = 我会做什么，怎么问我
 discord-help = 我会说出图里是哪一位漫威电影角色。
     • 提问的方式：使用 /whois；右键点击一条消息 → 应用 → “{ discord-whois-menu }”；发图或回复一张图时提及我；给消息加上 🔎 回应；或者给我发私信。
     • 在回答下面点“对”或“不对”；点了“不对”就可以说出是谁。我不会提醒任何人，你也可以随时改主意：/undo、/mycorrections。
-    • /setup 给管理服务器的人用，/about 介绍我自己。
+    • /privacy 和 /forgetme 决定你自己的图片，/about 介绍我自己。
+    • /setup 给管理服务器的人用；/review、/stats、/characters、/export 和 /console 给管理员用。
     我只认虚构角色，从不辨认真实的人。
 discord-undo-name = undo
 discord-undo-about = 撤回你最后说的那一次
@@ -116,7 +117,7 @@ discord-about-name = about
 discord-about-about = 我是什么、认识谁、图片去了哪里
 discord-about = 我是 whosthat { $version }，认识 { $count } 位漫威电影角色。我只认虚构角色，不做人脸识别。
 discord-about-model = 本频道最后一次回答来自模型 { $bundle }。
-discord-about-pictures = 图片只由本程序查看，保留 { $hours } 小时；有人说出图里是谁，才会保留得更久。来自 Discord 的内容一概不用于训练，这是它的开发者政策的要求：{ $policy }
+discord-about-pictures = 图片只由本程序查看，保留 { $hours } 小时；有人说出图里是谁，才会保留得更久。哪些图可以用来学习，由你决定：/privacy。要我忘掉你：/forgetme。
 discord-hidden = Discord 没有让我看到那条消息。请右键点击它 → 应用 → “{ discord-whois-menu }”，或者重新发图并提及我，这样我就能看到了。
 discord-reply-gone = 你回复的那条消息已经不在了。
 discord-no-history = 我在这里无权读取以前的消息：需要管理本服务器的人允许我“阅读消息历史记录”。
@@ -433,17 +434,17 @@ discord-characters-name = characters
 discord-characters-about = 这里可以说出的角色（管理员）
 discord-characters-which = 角色的名字
 discord-characters-into = 从现在起算作哪个角色
-discord-characters-list = list
+discord-characters-list-name = list
 discord-characters-list-about = 提议的名字和已知的名字
-discord-characters-add = add
+discord-characters-add-name = add
 discord-characters-add-about = 添加一个角色
-discord-characters-accept = accept
+discord-characters-accept-name = accept
 discord-characters-accept-about = 接受一个提议的名字
-discord-characters-refuse = refuse
+discord-characters-refuse-name = refuse
 discord-characters-refuse-about = 拒绝一个提议的名字
-discord-characters-rename = rename
+discord-characters-rename-name = rename
 discord-characters-rename-about = 修改名字
-discord-characters-merge = merge
+discord-characters-merge-name = merge
 discord-characters-merge-about = 让一个角色算作另一个；会先询问
 
 ## 在聊天中管理角色名单
@@ -475,6 +476,18 @@ cast-unknown = 这里没有这个角色。
 
 error-not-poster = 只有发这张图的人才能回答。
 error-forgotten = 发这张图的人要求我忘掉它，所以我不会再看。
+training-discord-off = Discord 训练已关闭（discord.allow_training）：来自 Discord 的图片既不用于学习也不导出，因为 Discord 的开发者政策规定，未经其明确许可，任何人不得用那里发布的内容训练模型。{ $policy }
+training-discord-on = Discord 训练已开启（discord.allow_training）：来自 Discord 的图片在管理员通过且发图的人同意后会用于学习。Discord 的开发者政策要求取得明确许可，由运行这个机器人的人负责。{ $policy }
+web-privacy-link = 我用什么学习，以及怎样让我忘掉你
+web-privacy-title = 你的图片
+web-privacy-who = 这个页面只靠一个 Cookie 认出你：你在这里的选择只对这个浏览器有效。
+web-privacy-back = 返回页面
+web-forget-title = 忘掉我
+sweep-under-way = 正在清理
+sweep-done = { $count ->
+    [0] 没有过期的图片。
+   *[other] 清除了 { $count } 张图片（{ $mebibytes } MiB）。
+}
 
 ## Telegram 上的管理与隐私
 

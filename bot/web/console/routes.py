@@ -1,0 +1,53 @@
+"""The console put together: every page for who is signed in, its two files, and the way in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from bot.desk.desk import Desk
+from bot.web.console.bulk import Bulk
+from bot.web.console.characters import Characters
+from bot.web.console.figures import Figures
+from bot.web.console.names import Names
+from bot.web.console.pictures import Pictures
+from bot.web.console.review import Review
+from bot.web.console.session import ConsoleSessions
+from bot.web.console.signin import SignIn
+
+HERE = Path(__file__).parent
+TEMPLATES = HERE / "templates"
+STATIC = HERE / "static"
+FILES = frozenset({"console.css", "console.js", "typeahead.js"})
+"""Every file that is served; a request can only name one of them."""
+
+
+def console_routes(desk: Desk, *, secret: bytes, minutes: int, hours: int) -> list[web.RouteDef]:
+    """Every address below ``/review``.
+
+    Args:
+        secret: what the session cookies' key is derived from.
+        minutes: how long a link works.
+        hours: how long a session lasts.
+    """
+    names = Names(desk)
+    door = SignIn(desk.moderation.links, ConsoleSessions(secret, hours), minutes)
+    parts = (
+        *(Review(desk, names), Bulk(desk, names), Characters(desk, names)),
+        *(Figures(desk, names), Pictures(desk)),
+    )
+    inside = [
+        web.RouteDef(each.method, each.path, door.inside(each.handler), each.kwargs)
+        for part in parts
+        for each in part.routes()
+    ]
+    return [*door.routes(), web.get("/review/static/{name}", _static), *inside]
+
+
+async def _static(request: web.Request) -> web.FileResponse:
+    """``GET /review/static/{name}``: script and style."""
+    name = request.match_info["name"]
+    if name not in FILES:
+        raise web.HTTPNotFound
+    return web.FileResponse(STATIC / name)
