@@ -118,7 +118,7 @@ def stats_text(stats: Stats, named: Named, w: Words, bold: Named = plain, most: 
     """Progress, how often the bot is right, and the characters with the most pictures."""
     lines = [bold(w("stats-title")), progress_text(stats.progress, w)]
     if stats.judged:
-        percent = w.percent(stats.right / stats.judged)
+        percent = w("percent", part=stats.right / stats.judged)  # counted, so it may well be 100 %
         lines.append(w("stats-accuracy", right=stats.right, judged=stats.judged, percent=percent))
     else:
         lines.append(w("stats-accuracy-none"))

@@ -13,6 +13,7 @@ import unicodedata
 from contextlib import AsyncExitStack
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -35,6 +36,7 @@ from tests.standins.page import TableEyes, page_served  # noqa: E402
 
 LANGUAGES = {"en": ("Ann", "en-GB", "en", "spidey"), "zh-CN": ("小安", "zh-CN", "zh-hans", "zhizhu")}
 """A person, what their Discord and their Telegram call their language, and how they write Spider-Man."""
+MODERATORS = {"en": "Mia", "zh-CN": "小米"}
 BOT = "whosthat"
 
 
@@ -69,7 +71,13 @@ async def opened(stack: AsyncExitStack, **variables: str) -> tuple[Desk, Ledger,
     settings = load(environ=environ, folder=folder)
     ledger = await Ledger.open(settings.database_url, settings.data_dir)
     stack.push_async_callback(ledger.close)
-    desk = Desk(TableEyes(), ledger, RateLimits(1000, 1000), caps={"mebibytes": 20, "megapixels": 64})
+    desk = Desk(
+        TableEyes(),
+        ledger,
+        RateLimits(1000, 1000),
+        caps={"mebibytes": 20, "megapixels": 64},
+        discord_training=settings.discord.allow_training,
+    )
     return desk, ledger, environ, folder
 
 
@@ -122,6 +130,71 @@ async def on_discord(language: str) -> Transcript:
         shown = await click(shown, next(each.label for each in shown.buttons))
         await click(shown, w("button-undo"))
         await post("grey")
+    return log
+
+
+async def reviewed_on_discord(language: str) -> Transcript:
+    """Where the operator allows it: a poster agrees, people correct, and a moderator decides."""
+    name, locale, _, typed = LANGUAGES[language]
+    mia = MODERATORS[language]
+    w, log = words(language), Transcript()
+    async with AsyncExitStack() as stack:
+        standin = await stack.enter_async_context(discords.DiscordStandin())
+        desk, _, environ, folder = await opened(
+            stack,
+            DISCORD_TOKEN=standin.token,
+            WHOSTHAT_DISCORD__API_BASE=standin.api_base,
+            WHOSTHAT_DISCORD__GATEWAY_URL=standin.gateway_url,
+            WHOSTHAT_DISCORD__CDN_HOSTS=standin.cdn_host,
+            WHOSTHAT_DISCORD__ALLOW_TRAINING="true",
+        )
+        settings = load(environ=environ, folder=folder)
+        await stack.enter_async_context(DiscordAdapter(desk, settings, lambda line: None))
+        await standin.wait_ready()
+        guild = standin.guild("Fans", locale=locale)
+        channel, person = guild.text_channel("pictures"), guild.member(name, locale=locale)
+        moderator = guild.member(mia, locale=locale, roles=[guild.role("mods", "manage_guild")])
+        home = Address("discord", str(guild.id), str(channel.id), "0")
+        await desk.change_settings(Person("discord", str(person.id)), home, language=language)
+
+        async def read(sent: discords.Interaction, to: str) -> discords.MessageSnapshot:
+            await sent.response()
+            shown = await sent.original()
+            rows = [[each.label for each in shown.buttons]] if shown.buttons else []
+            choices = [f"{each.placeholder} {each.options[0].label}, …" for each in shown.selects]
+            pictures = [f"[{each.filename}]" for each in shown.attachments]
+            text = "\n".join([*shown.text.splitlines(), *pictures])
+            log.says(text, [*rows, choices] if choices else rows, to=to)
+            return shown
+
+        async def click(who: discords.User, message: discords.MessageSnapshot, label: str) -> Any:
+            log.does(who.name, f"( {label} )")
+            return await read(await who.click(message, label), who.name)
+
+        async def call(who: discords.User, command: str) -> discords.MessageSnapshot:
+            log.does(who.name, f"/{command}")
+            return await read(await who.slash(channel, command), who.name)
+
+        for seed, colour in enumerate(("red", "orange")):
+            log.does(name, f"@{BOT} [{colour}.png]")
+            file = (f"{colour}.png", drawing(colour, seed=seed))
+            posted = await person.post(channel, mention_bot=True, files=[file])
+            reply = await standin.wait_reply(to=posted)
+            log.says(reply.text, [[each.label for each in reply.buttons]])
+            if colour == "red":
+                await click(person, reply, w("button-learn"))
+            await click(person, reply, w("button-right"))
+        case = await call(moderator, "review")
+        case = await click(moderator, case, case.buttons[0].label)
+        form = await (await moderator.click(case, w("review-search"))).response()
+        assert form.modal is not None
+        log.does(mia, f"( {w('review-search')} ) {typed}")
+        done = await read(await moderator.submit_modal(form, {"text": typed}), mia)
+        await call(moderator, "stats")
+        panel = await call(person, "privacy")
+        await click(person, panel, w("privacy-button-never"))
+        await click(person, await call(person, "forgetme"), w("forget-button"))
+        assert done.ephemeral
     return log
 
 
@@ -254,7 +327,12 @@ def page() -> str:
         " over the suite's own Discord, Telegram and page. `[ … ]` is a button, `( … )` a click on it, and"
         f" `{BOT} → Ann` is seen by Ann alone. The pictures are the tests' drawings, told apart by colour.",
     ]
-    for title, talk in (("Discord", on_discord), ("Telegram", on_telegram), ("The page", on_the_page)):
+    for title, talk in (
+        ("Discord", on_discord),
+        ("Discord, reviewed", reviewed_on_discord),
+        ("Telegram", on_telegram),
+        ("The page", on_the_page),
+    ):
         parts.append(f"## {title}")
         for language, label in (("en", "English"), ("zh-CN", "简体中文")):
             parts += [f"### {title}: {label}", str(asyncio.run(talk(language)))]

@@ -95,19 +95,23 @@ def _characters(cast: Cast) -> app_commands.Group:
         "into": translated("discord-characters-into"),
     }
 
-    @group.command(name=w("discord-characters-list"), description=translated("discord-characters-list-about"))
+    @group.command(
+        name=w("discord-characters-list-name"), description=translated("discord-characters-list-about")
+    )
     async def list_(interaction: Interaction) -> None:
         async with patience(interaction):
             await cast.show_all(interaction)
 
-    @group.command(name=w("discord-characters-add"), description=translated("discord-characters-add-about"))
+    @group.command(
+        name=w("discord-characters-add-name"), description=translated("discord-characters-add-about")
+    )
     @app_commands.describe(english=described["english"], chinese=described["chinese"])
     async def add(interaction: Interaction, english: str, chinese: str = "") -> None:
         async with patience(interaction):
             await cast.add(interaction, {"english": english, "chinese": chinese})
 
     @group.command(
-        name=w("discord-characters-accept"), description=translated("discord-characters-accept-about")
+        name=w("discord-characters-accept-name"), description=translated("discord-characters-accept-about")
     )
     @app_commands.describe(name=described["name"], english=described["english"], chinese=described["chinese"])
     async def accept(interaction: Interaction, name: str, english: str = "", chinese: str = "") -> None:
@@ -115,7 +119,7 @@ def _characters(cast: Cast) -> app_commands.Group:
             await cast.change(interaction, "accept", name, {"english": english, "chinese": chinese})
 
     @group.command(
-        name=w("discord-characters-refuse"), description=translated("discord-characters-refuse-about")
+        name=w("discord-characters-refuse-name"), description=translated("discord-characters-refuse-about")
     )
     @app_commands.describe(name=described["name"])
     async def refuse(interaction: Interaction, name: str) -> None:
@@ -123,7 +127,7 @@ def _characters(cast: Cast) -> app_commands.Group:
             await cast.change(interaction, "refuse", name, {})
 
     @group.command(
-        name=w("discord-characters-rename"), description=translated("discord-characters-rename-about")
+        name=w("discord-characters-rename-name"), description=translated("discord-characters-rename-about")
     )
     @app_commands.describe(name=described["name"], english=described["english"], chinese=described["chinese"])
     async def rename(interaction: Interaction, name: str, english: str = "", chinese: str = "") -> None:
@@ -131,7 +135,7 @@ def _characters(cast: Cast) -> app_commands.Group:
             await cast.change(interaction, "rename", name, {"english": english, "chinese": chinese})
 
     @group.command(
-        name=w("discord-characters-merge"), description=translated("discord-characters-merge-about")
+        name=w("discord-characters-merge-name"), description=translated("discord-characters-merge-about")
     )
     @app_commands.describe(name=described["name"], into=described["into"])
     async def merge(interaction: Interaction, name: str, into: str) -> None:
