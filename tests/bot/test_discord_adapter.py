@@ -14,19 +14,25 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot.desk import types as desk_types
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
-from bot.desk.types import Already, Ask, Person, Reply, Thanks
-from bot.discord_adapter import mine, panel
+from bot.desk.naming import readable
+from bot.desk.types import Already, Ask, Identified, Person, Reply, Thanks
+from bot.discord_adapter import mine, panel, rendering, reviewing
 from bot.discord_adapter.asking import Pictures
 from bot.discord_adapter.client import WhosthatClient
 from bot.discord_adapter.lately import REMEMBERED, Lately
 from bot.discord_adapter.registering import CatalogueTranslator, same, translated
-from bot.ids import ButtonId
+from bot.discord_adapter.rendering import bold
+from bot.ids import ButtonId, CaseSlot
 from bot.settings import load
+from bot.wording_review import case_text, offered
 from bot.words import words
 from corrections.ledger import Ledger
+from corrections.review.types import CasePicture, CaseView, Guess, Opinion
 from corrections.types import Address, CommunitySettings
+from model.types import Ranked, Verdict
 from tests.standins.drawings import drawing
 from tests.standins.page import TableEyes
 
@@ -272,3 +278,97 @@ async def test_pages_of_long_names_fit_into_a_message(tmp_path: Path) -> None:
 
 async def _picture(number: int) -> bytes:
     return drawing("red", seed=number)
+
+
+def _case(**changes: Any) -> CaseView:
+    ranked = tuple(Ranked(f"character-{number}-{'x' * 24}", 1 / (number + 2)) for number in range(10))
+    guess = Guess(7, ranked[0].character, Verdict.UNSURE, 0.5, 0.9, ranked, "tiny")
+    now = datetime.now(UTC)
+    case = CaseView(
+        case_id=123456789,
+        revision=12,
+        community=("discord", "10"),
+        status="open",
+        decided=None,
+        pictures=(CasePicture("ab" * 32, 64, 64, True, now),),
+        copies=1,
+        guess=guess,
+        opinions=(),
+        voters=0,
+        leading=None,
+        agreement=0.0,
+        agreed=False,
+        reason="few",
+        may_leave=False,
+        taken=False,
+        opened_at=now,
+        decided_at=None,
+    )
+    return replace(case, **changes)
+
+
+LONG = tuple(f"somebody-{number}-{'y' * 27}" for number in range(40))
+CASES = {
+    "nobody said anything": _case(),
+    "the bot has not either": _case(guess=None, pictures=()),
+    "people say nobody": _case(leading=(), opinions=(Opinion((), 3, 2.0),), voters=3, agreed=True),
+    "several in one picture": _case(leading=LONG[:2], opinions=(Opinion(LONG[:2], 3, 2.0),), voters=3),
+    "too many to choose together": _case(leading=LONG[:12], opinions=(Opinion(LONG[:12], 1, 1.0),)),
+    "forty opinions": _case(
+        leading=(LONG[0],), opinions=tuple(Opinion((each,), 1, 0.1) for each in LONG), voters=40, copies=9
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+async def test_whatever_a_case_is_discord_takes_it(case: CaseView, language: str) -> None:
+    w = words(language)
+    assert 0 < len(case_text(case, readable, w, bold)) <= 1500
+    rows = reviewing.controls(case, readable, w).to_components()
+    controls = [each for row in rows for each in row["components"]]
+    assert len(rows) <= 5
+    assert all(len(row["components"]) <= 5 for row in rows)
+    ids = [each["custom_id"] for each in controls]
+    assert len(set(ids)) == len(ids)
+    for each in ids:
+        parsed = ButtonId.parse(each)
+        assert parsed is not None
+        assert parsed.prediction_id == case.case_id
+        slot = CaseSlot.parse(parsed.slot)
+        assert slot is not None
+        assert slot.revision == case.revision
+    assert all(1 <= len(each["label"]) <= 80 for each in controls if each["type"] == 2)
+    for select in (each for each in controls if each["type"] == 3):
+        assert 1 <= len(select["options"]) <= 25
+        assert all(1 <= len(each["label"]) <= 100 for each in select["options"])
+        values = [each["value"] for each in select["options"]]
+        assert all(1 <= len(each) <= 100 for each in values)
+        assert len(set(values)) == len(values)
+
+
+def test_what_approve_stands_for_is_told_apart() -> None:
+    assert reviewing.label_mark(()) != reviewing.label_mark(("loki",))
+    assert reviewing.label_mark(("loki",)) != reviewing.label_mark(("loki", "thor"))
+    leading = _case(leading=("loki",), voters=1)
+    assert offered(leading) == ("loki",)
+    assert offered(replace(leading, leading=())) == ()
+    assert offered(_case(guess=None)) is None
+
+
+@pytest.mark.parametrize("pictures", range(1, 11))
+def test_the_question_has_room_below_every_answer(pictures: int) -> None:
+    ranked = (desk_types.Guess("loki", "Loki", 0.9),)
+    answers = [
+        Identified(slot, slot + 1, Verdict.SURE, ranked, "tiny", 1.0, may_ask=slot == pictures - 1)
+        for slot in range(pictures)
+    ]
+    rows = rendering.buttons(answers, words()).to_components()
+    assert len(rows) <= 5
+    assert all(len(row["components"]) <= 5 for row in rows)
+    controls = [each for row in rows for each in row["components"]]
+    assert [each["custom_id"] for each in controls].count(f"v1:learn:{pictures}:") == 1
+    assert controls[-1]["custom_id"] == f"v1:learn:{pictures}:"
+    assert controls[-1]["style"] == discord.ButtonStyle.secondary.value
+    quiet = rendering.buttons([replace(each, may_ask=False) for each in answers], words())
+    assert not any("learn" in str(each) for each in quiet.to_components())
