@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import cli_corrections, cli_operators
+from bot import cli_console, cli_corrections, cli_operators
 from bot.cli_support import Bar, Config, read_settings, run_main
 from training.cli import app as training_app
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.add_typer(training_app, name="train", help="Make a new model out of a folder of pictures.")
 cli_operators.register(app)
 cli_corrections.register(app)
+cli_console.register(app)
 
 
 AGAIN = "_WHOSTHAT_AGAIN"

@@ -42,8 +42,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.update(HEADERS)
     # "no-cache" lets the browser keep a file and ask whether it is still the same.
     response.headers.setdefault(
-        "Cache-Control",
-        "no-cache" if request.path.startswith(("/static/", "/review/static/")) else "no-store",
+        hdrs.CACHE_CONTROL, "no-cache" if request.path.startswith(FILES_BELOW) else "no-store"
     )
 
 
