@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -16,7 +16,6 @@ from bot.cli_support import Bar, Config, fail, read_settings, run_main
 from bot.errors import BotError
 from bot.settings import Settings
 
-T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
@@ -72,6 +71,41 @@ def export(
     _say(lambda progress: exporting.export(settings, out, query, form.value, progress), "export-under-way")
 
 
+@app.command("import")
+def import_(
+    place: Annotated[
+        Path, typer.Argument(metavar="DIR|ZIP", help="A folder a character, or metadata.jsonl.")
+    ],
+    community: Annotated[
+        str, typer.Option("--community", metavar="PLATFORM:ID", help="Where the pictures belong.")
+    ],
+    approved: Annotated[bool, typer.Option("--approved", help="They count as they are called.")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="Moderators are to review them.")] = False,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="You may let them be learned from, and do.")
+    ] = False,
+    propose: Annotated[bool, typer.Option("--propose", help="Propose names that nobody knows.")] = False,
+    config: Config = None,
+) -> None:
+    """Take in pictures that you have; cut short, it goes on where it was; the bot may run meanwhile."""
+    from bot import exporting
+    from bot.importing import import_pictures
+    from bot.words import words
+
+    settings = _quiet(config)
+    try:
+        if approved == queue:
+            raise BotError(words()("import-either"))
+        where = exporting.community_of(community)
+    except BotError as error:
+        fail(error)
+    manner: Literal["approved", "queue"] = "approved" if approved else "queue"
+    _say(
+        lambda progress: import_pictures(settings, place, where, manner, consent, propose, progress),
+        "import-under-way",
+    )
+
+
 @app.command()
 def snapshots(config: Config = None) -> None:
     """List what was exported, the newest first."""
@@ -91,6 +125,15 @@ def withdrawn(
 
     settings = _quiet(config)
     _say(lambda progress: exporting.withdrawn(settings, name), "export-under-way")
+
+
+@app.command()
+def sweep(config: Config = None) -> None:
+    """Let pictures go whose time is over, as the running bot does every hour."""
+    from bot.operators.sweeping import sweep_now
+
+    settings = _quiet(config)
+    _say(lambda progress: sweep_now(settings), "sweep-under-way")
 
 
 def _quiet(config: Path | None) -> Settings:

@@ -216,7 +216,14 @@ async def prediction(session: AsyncSession, prediction_id: int) -> PredictionVie
     """One prediction with all that is about it."""
     found = (
         await session.execute(
-            select(PredictionRow, PostRow, CommunityRow.native, PersonRow.person_key, BlobRow.sha256)
+            select(
+                PredictionRow,
+                PostRow,
+                CommunityRow.platform,  # not the post's, where a picture was imported
+                CommunityRow.native,
+                PersonRow.person_key,
+                BlobRow.sha256,
+            )
             .join(PostRow, PredictionRow.post_id == PostRow.id)
             .join(CommunityRow, PostRow.community_id == CommunityRow.id)
             .join(PersonRow, PostRow.person_id == PersonRow.id)
@@ -226,7 +233,7 @@ async def prediction(session: AsyncSession, prediction_id: int) -> PredictionVie
     ).one_or_none()
     if found is None:
         return None
-    said, post, native, poster_key, sha256 = found
+    said, post, platform, native, poster_key, sha256 = found
     reply = (
         await session.execute(
             select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
@@ -239,7 +246,7 @@ async def prediction(session: AsyncSession, prediction_id: int) -> PredictionVie
     return PredictionView(
         prediction_id=said.id,
         address=address_of(post.platform, native, post.channel, post.message),
-        community=(post.platform, native),
+        community=(platform, native),
         slot=post.slot,
         poster_key=poster_key,
         character=said.character,

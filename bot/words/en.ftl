@@ -582,12 +582,9 @@ web-privacy-back = Back to the page
 web-forget-title = Forget me
 sweep-under-way = Sweeping
 sweep-done = { $count ->
-    [0] No picture is
-    [one] One picture was
-   *[other] { $count } pictures were
-} { $count ->
-    [0] past its time.
-   *[other] let go ({ $mebibytes } MiB).
+    [0] No picture is past its time.
+    [one] One picture was let go ({ $mebibytes } MiB).
+   *[other] { $count } pictures were let go ({ $mebibytes } MiB).
 }
 
 ## Moderators and privacy on Telegram
@@ -819,3 +816,33 @@ export-every-community = all communities
 export-no-snapshots = Nothing has been exported yet.
 corrections-bad-community = A community is written platform:id, such as discord:1234, not "{ $text }".
 corrections-bad-since = A day is written like 2026-01-31, or 7d for seven days ago, not "{ $text }".
+import-under-way = Importing
+import-done = { $count ->
+    [one] One picture
+   *[other] { $count } pictures
+} imported, { $there } already there.
+import-not-read = { $count } could not be read: { $name }
+import-differing = { $count } were decided otherwise before and stay so: { $name }
+import-queued = They wait in the queue for moderators to decide.
+import-no-consent = Without --consent they are not exported, and are let go after retention.unconsented_days.
+import-either = Say either --approved or --queue: whether the pictures count as they are called, or are to be reviewed.
+import-nothing-there = There is no folder and no file { $file }.
+import-empty = There is no picture in it.
+import-no-zip = { $file } is no zip file that can be read ({ $why }).
+import-unreadable = { $file } cannot be read ({ $why }).
+import-link = There is a link in it ({ $file }): links are not followed, copy what they lead to.
+import-outside = There is a name in it that leads outside of it: { $file }
+import-locked = { $file } is locked with a password: unpack it first.
+import-packing = { $file } is packed in a way that is not read: pack it anew as an ordinary zip file.
+import-too-deep = Folders are more than { $most } deep in it: { $file }
+import-too-many = There are more than { $most } pictures in it: import it in parts.
+import-no-label = { $file } is in no folder that says who is in it, and no metadata.jsonl says it.
+import-several = { $file } shows several characters, and no metadata.jsonl says which.
+import-bad-row = Row { $number } of { $file } has no file_name, or no label, or cannot be read.
+import-long-table = { $file } is too long to be a table of pictures.
+import-unknown = { $count ->
+    [one] One name means
+   *[other] { $count } names mean
+} nobody here, so nothing was imported: { $name }. Correct the name, or propose it with --propose.
+import-bad-label = Nobody can be called { $name }, so nothing was imported.
+import-many-labels = A picture shows more than { $most } characters, so nothing was imported.

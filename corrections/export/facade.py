@@ -23,6 +23,7 @@ from corrections import characters, people
 from corrections.errors import MovedOn, NotFound, NothingToExport, UnknownLabel
 from corrections.export import snapshots
 from corrections.export.gather import Gathered, Gatherer, Scope
+from corrections.export.intake import Intake
 from corrections.export.rows import path_of
 from corrections.export.sinks import FolderSink, Sink, ZipSink, said_plainly
 from corrections.export.splits import Fate, Splitter
@@ -78,6 +79,8 @@ class Exports:
         self._work = parts.work
         self._store = parts.store
         self._names = parts.names
+        self.intake = Intake(parts)
+        """What an import needs."""
 
     async def preview(self, query: ExportQuery, policy: Policy, by: Moderator | None = None) -> Counts:
         """What an export would hold; see `Counts` for what it does not know yet.
