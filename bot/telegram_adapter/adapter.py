@@ -23,8 +23,9 @@ from bot.telegram_adapter.boards import Boards
 from bot.telegram_adapter.casting import Casting
 from bot.telegram_adapter.choosing import Choosing
 from bot.telegram_adapter.clicks import Clicks
-from bot.telegram_adapter.commands import Commands, register
+from bot.telegram_adapter.commands import Commands
 from bot.telegram_adapter.connection import make_bot, passes, pause
+from bot.telegram_adapter.listing import register
 from bot.telegram_adapter.messages import Messages
 from bot.telegram_adapter.moderation import Moderation
 from bot.telegram_adapter.moderators import Moderators

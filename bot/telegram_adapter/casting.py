@@ -183,8 +183,11 @@ class Casting:
 
 def names_in(text: str) -> dict[str, str]:
     """Names by language: what has Chinese characters is Chinese; several are parted by a slash or a line."""
-    parts = [part for each in _BETWEEN.split(text) if (part := each.strip())]
-    return {"zh-CN" if _HAN.search(part) else "en": part for part in reversed(parts)}
+    found: dict[str, str] = {}
+    for each in _BETWEEN.split(text):
+        if name := each.strip():
+            found.setdefault("zh-CN" if _HAN.search(name) else "en", name)
+    return found
 
 
 def _said(outcome: object, done: str, w: Words) -> str:

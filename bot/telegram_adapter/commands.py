@@ -1,20 +1,11 @@
-"""The commands: how they are read, what they do, and how Telegram's clients learn of them."""
+"""The commands: how they are read, and what they do."""
 
 from __future__ import annotations
 
 import html
 import re
 
-from telegram import (
-    BotCommand,
-    BotCommandScope,
-    BotCommandScopeAllChatAdministrators,
-    BotCommandScopeAllPrivateChats,
-    BotCommandScopeDefault,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    Message,
-)
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message
 from telegram.error import TelegramError
 
 from bot.desk.desk import A_PAGE, Desk
@@ -23,37 +14,13 @@ from bot.telegram_adapter import rendering
 from bot.telegram_adapter.asking import author, is_private, place_of
 from bot.telegram_adapter.boards import Boards
 from bot.telegram_adapter.choosing import Choosing
-from bot.telegram_adapter.connection import Bot
 from bot.telegram_adapter.moderation import Moderation, from_link
 from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.voices import Speaker
 from bot.wording import said
-from bot.words import Words, languages, words
+from bot.words import Words, words
 from corrections.types import Address
 
-ABOUTS = {
-    "whois": "telegram-about-whois",
-    "undo": "telegram-about-undo",
-    "mycorrections": "telegram-about-mycorrections",
-    "help": "telegram-about-help",
-    "about": "telegram-about-about",
-    "privacy": "telegram-about-privacy",
-    "forgetme": "telegram-about-forgetme",
-    "review": "telegram-about-review",
-    "stats": "telegram-about-stats",
-    "characters": "telegram-about-characters",
-    "export": "telegram-about-export",
-    "console": "telegram-about-console",
-    "setup": "telegram-about-setup",
-}
-EVERYBODYS = ("whois", "undo", "help", "about", "privacy")
-IN_PRIVATE = ("whois", "undo", "mycorrections", "privacy", "forgetme", "help", "about")
-MODERATORS = ("review", "stats", "characters", "export", "console")
-SCOPES: dict[BotCommandScope, tuple[str, ...]] = {
-    BotCommandScopeDefault(): EVERYBODYS,
-    BotCommandScopeAllPrivateChats(): IN_PRIVATE,
-    BotCommandScopeAllChatAdministrators(): (*EVERYBODYS, *MODERATORS, "setup"),
-}
 ALONE = ("mycorrections", "privacy", "forgetme")
 """What is said in private only; in groups a link leads there."""
 LONGEST_ARGUMENT = 64
@@ -67,18 +34,6 @@ def command_in(message: Message, username: str) -> tuple[str, str] | None:
     if found is None or (found[2] and found[2].casefold() != username.casefold()):
         return None
     return found[1].casefold(), found[3].strip()[:LONGEST_ARGUMENT]
-
-
-async def register(bot: Bot) -> None:
-    """Tell Telegram the commands of each scope in each language; English for all others."""
-    for scope, names in SCOPES.items():
-        for language in languages():
-            w = words(language)
-            await bot.set_my_commands(
-                [BotCommand(name, w(ABOUTS[name])) for name in names],
-                scope=scope,
-                language_code=None if w.language == "en" else w.language.split("-")[0],
-            )
 
 
 class Commands:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message
 from telegram.error import TelegramError
@@ -19,6 +21,7 @@ from bot.telegram_adapter.admins import Admins
 from bot.telegram_adapter.asking import is_private
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.casting import Casting
+from bot.telegram_adapter.listing import MODERATORS, register_moderator, unregister_moderator
 from bot.telegram_adapter.moderators import Moderators, group_of, home_of
 from bot.telegram_adapter.releasing import Releasing
 from bot.telegram_adapter.reviewing import Reviewing
@@ -29,8 +32,7 @@ from bot.words import Words
 from corrections.review.types import Moderator
 from corrections.types import Address
 
-COMMANDS = ("review", "stats", "export", "characters", "console")
-_ELSEWHERE = re.compile(rf"({'|'.join(COMMANDS)})_(-[0-9]{{1,18}})")
+_ELSEWHERE = re.compile(rf"({'|'.join(MODERATORS)})_(-[0-9]{{1,18}})")
 
 
 def from_link(argument: str) -> tuple[str, int] | None:
@@ -61,27 +63,36 @@ class Moderation:
         self._casting = casting
         self._releasing = releasing
         self._background = background
+        self._listed: set[int] = set()
 
     async def run(self, name: str, message: Message, who: Person, place: Address, w: Words) -> None:
         """A command as it was typed, in a group or in private."""
-        try:
+        async with self._said(place, w):
+            groups = self._moderators.groups(who.id)
             if not is_private(place):
                 await self._lead_away(name, message, who, place, w)
-            elif len(groups := await self._groups(who)) == 1 or (groups and name != "review"):
-                await self.about(name, groups[0], who, place, w)
+            elif len(groups) == 1 or (groups and name != "review"):
+                await self._do(name, groups[0], who, place, w)
             else:
                 await self._ask_which(name, groups, place, w)
+
+    async def about(self, name: str, group: int, who: Person, place: Address, w: Words) -> None:
+        """A command about a group, by a link that led to the private chat."""
+        async with self._said(place, w):
+            await self._do(name, group, who, place, w)
+
+    @asynccontextmanager
+    async def _said(self, place: Address, w: Words) -> AsyncIterator[None]:
+        """That Telegram does not tell who is an admin is said, and logged."""
+        try:
+            yield
         except TelegramError:
             await self._speaker.say(place, html.escape(w("error-trouble")))
             raise
 
-    async def about(self, name: str, group: int, who: Person, place: Address, w: Words) -> None:
-        """A command about a group, in the private chat."""
-        try:
-            moderator = await self._moderators.let_in(who, group, name)
-        except TelegramError:
-            await self._speaker.say(place, html.escape(w("error-trouble")))
-            raise
+    async def _do(self, name: str, group: int, who: Person, place: Address, w: Words) -> None:
+        moderator = await self._moderators.let_in(who, group, name)
+        self._list(int(place.channel), isinstance(moderator, Moderator))
         if isinstance(moderator, Refused):
             await self._speaker.say(place, html.escape(refusal(moderator, w)))
             return
@@ -105,9 +116,15 @@ class Moderation:
         button = self._link(name, int(place.community), w("telegram-alone-button"))
         await self._speaker.say(place, html.escape(w("telegram-alone")), InlineKeyboardMarkup([[button]]))
 
-    async def _groups(self, who: Person) -> list[int]:
-        """Those that somebody was busy with lately; after a restart, where they have decided something."""
-        return self._moderators.groups(who)
+    def _list(self, chat: int, moderates: bool) -> None:
+        """Let somebody's client show the commands that they may use."""
+        bot = self._speaker.bot
+        if moderates and chat not in self._listed:
+            self._listed.add(chat)
+            self._background.start(register_moderator(bot, chat), f"commands-{chat}")
+        elif not moderates and chat in self._listed and not self._moderators.groups(str(chat)):
+            self._listed.discard(chat)
+            self._background.start(unregister_moderator(bot, chat), f"commands-{chat}")
 
     async def _ask_which(self, name: str, groups: list[int], place: Address, w: Words) -> None:
         if not groups:

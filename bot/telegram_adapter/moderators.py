@@ -61,9 +61,9 @@ class Moderators:
         self._remember(who, group)
         return await self._desk.moderation.moderator(who, place)
 
-    def groups(self, who: Person) -> list[int]:
-        """The groups in which this person was let in, the latest first; empty after a restart."""
-        return list(self._chosen.get(who.id, ()))
+    def groups(self, user: str) -> list[int]:
+        """The groups in which somebody was let in, the latest first; none after a restart."""
+        return list(self._chosen.get(user, ()))
 
     async def title(self, group: int) -> str:
         """What a group is called."""

@@ -33,16 +33,18 @@ def labels_mark(labels: Labels) -> str:
     return mark(",".join(labels))
 
 
-def case_caption(title: str, view: CaseView, progress: Progress | None, named: Named, w: Words) -> str:
-    """All there is to know about a case, as HTML that fits below a photo."""
-    head = f"{title} · {w('review-case', number=view.case_id)}"
+def case_caption(
+    title: str, view: CaseView, progress: Progress | None, named: Named, w: Words, before: str = ""
+) -> str:
+    """All there is to know about a case, as HTML that fits below a photo; ``before`` stands above it."""
+    above = [before] if before else []
+    head = f"{title} · {w('review-case', number=str(view.case_id))}"
     tail = [] if progress is None else [progress_text(progress, w)]
-    said = case_text(view, named, w, plain)
-    short = "\n".join([head, said, *tail])
+    short = "\n".join([*above, head, case_text(view, named, w, plain), *tail])
     if len(short) > CAPTION:
         return html.escape(short[: CAPTION - 1] + "…")
-    marked = case_text(view, lambda slug: html.escape(named(slug)), w, lambda name: f"<b>{name}</b>")
-    return "\n".join([bold(head), marked, *map(html.escape, tail)])
+    told = case_text(view, lambda slug: html.escape(named(slug)), w, lambda name: f"<b>{name}</b>")
+    return "\n".join([*map(html.escape, above), bold(head), told, *map(html.escape, tail)])
 
 
 def case_board(view: CaseView, named: Named, w: Words) -> InlineKeyboardMarkup:

@@ -87,9 +87,10 @@ class Reviewing:
             telegram.error.TelegramError: Telegram does not say whether they may.
         """
         moderator = await self._moderators.let_in(who, about.group, "review")
-        if isinstance(moderator, Refused):
-            return Alert(refusal(moderator, w))
         here = place_of(message)
+        if isinstance(moderator, Refused):  # what was shown to an admin goes with the right to see it
+            self._background.start(self._speaker.delete(here), f"unseen-{message.message_id}")
+            return Alert(refusal(moderator, w))
         if about.kind == "case":  # a name was looked up, which is done with once one is picked
             here = Address(here.platform, here.community, here.channel, about.rest[-1])
         at = await self._at(moderator, who, Frame(here), w)
@@ -131,15 +132,22 @@ class Reviewing:
         if isinstance(case, Refused):
             return self._after(at, case)
         labels = offered(case)
-        if case.revision == slot.revision and (labels is None or labels_mark(labels) != slot.what):
+        if case.status == "open" and (labels is None or labels_mark(labels) != slot.what):
             self._later(at, case)  # people voted since it was shown
             return at.w("review-changed")
         return await self._decide(at, case_id, slot.revision, labels or ())
 
     async def _decide(self, at: Desktop, case_id: int, revision: int, labels: Labels) -> str:
+        said = await self._decided(at, case_id, revision, labels)
+        self._later(at)
+        return said
+
+    async def _decided(self, at: Desktop, case_id: int, revision: int, labels: Labels) -> str:
         decide = self._desk.moderation.decide
         outcome = await decide(at.moderator, case_id, revision, "approve", labels)
-        return self._after(at, outcome, at.w("review-approved", name=people_in(labels, at.named, at.w)))
+        if isinstance(outcome, Refused):
+            return refusal(outcome, at.w)
+        return at.w("review-approved", name=people_in(labels, at.named, at.w))
 
     async def _put_away(self, at: Desktop, case_id: int, revision: int, verb: Verb, key: str) -> str:
         decide = self._desk.moderation.decide
@@ -161,8 +169,8 @@ class Reviewing:
 
     # -- showing
 
-    def _later(self, at: Desktop, case: CaseView | None = None) -> None:
-        work = self._next(at) if case is None else self._show(at, case)
+    def _later(self, at: Desktop, case: CaseView | None = None, said: str = "") -> None:
+        work = self._next(at, said) if case is None else self._show(at, case, said)
         self._background.start(self._alone(at, work), f"case-{at.frame.place.message}")
 
     async def _alone(self, at: Desktop, work: Coroutine[Any, Any, None]) -> None:
@@ -170,22 +178,23 @@ class Reviewing:
         async with self._chats.setdefault(chat_of(at.frame.place)[0], asyncio.Lock()):
             await work
 
-    async def _next(self, at: Desktop) -> None:
+    async def _next(self, at: Desktop, said: str = "") -> None:
         cases = await self._desk.moderation.next(at.moderator)
         if isinstance(cases, Refused):
             await self._put(at, html.escape(refusal(cases, at.w)))
         elif cases:
-            await self._show(at, cases[0])
+            await self._show(at, cases[0], said)
         else:
             progress = await self._desk.moderation.progress(at.moderator)
             done = refusal(progress, at.w) if isinstance(progress, Refused) else finished_text(progress, at.w)
-            await self._put(at, html.escape(done), markup=undo_board(at.w))
+            text = f"{said}\n{done}" if said else done
+            await self._put(at, html.escape(text), markup=undo_board(at.w))
 
-    async def _show(self, at: Desktop, case: CaseView) -> None:
+    async def _show(self, at: Desktop, case: CaseView, said: str = "") -> None:
         progress = await self._desk.moderation.progress(at.moderator)
         counted = None if isinstance(progress, Refused) else progress
         title = await self._moderators.title(group_of(at.moderator))
-        caption = case_caption(title, case, counted, at.named, at.w)
+        caption = case_caption(title, case, counted, at.named, at.w, said)
         await self._put(at, caption, await self._photo(at, case), case_board(case, at.named, at.w))
 
     async def _photo(self, at: Desktop, case: CaseView) -> bytes | None:
@@ -227,7 +236,7 @@ class Reviewing:
         await self._speaker.say(at.frame.place, mark + html.escape(at.w("telegram-who")), field)
 
     async def answer(self, message: Message, about: Mark, who: Person, w: Words) -> None:
-        """Somebody replied with a name: whom it may mean, to be confirmed by a click."""
+        """Somebody replied with a name: that is who it is, or else whom it may mean, to be clicked."""
         place = place_of(message)
         moderator = await self._moderators.let_in(who, about.group, "review")
         if isinstance(moderator, Refused) or len(about.rest) != 3:
@@ -240,10 +249,16 @@ class Reviewing:
             await self._speaker.say(place, html.escape(refusal(result, w)))
             return
         case_id, revision = int(about.rest[0]), int(about.rest[1])
-        key = "search-which" if result.choices else "search-none"
-        mark = Mark("case", group_of(moderator), about.rest).html(self._speaker.bot.username)
-        board = found_board(case_id, revision, result.choices, w)
-        await self._speaker.say(place, mark + w(key, text=plain(result.text)), board)
+        choices = [each for each in result.choices if each.slug != NOBODY]
+        if result.exact and choices:
+            frame = Frame(Address(place.platform, place.community, place.channel, about.rest[2]))
+            at = await self._at(moderator, who, frame, w)
+            self._later(at, said=await self._decided(at, case_id, revision, (choices[0].slug,)))
+        else:
+            key = "search-which" if choices else "search-none"
+            mark = Mark("case", group_of(moderator), about.rest).html(self._speaker.bot.username)
+            board = found_board(case_id, revision, choices, w)
+            await self._speaker.say(place, mark + w(key, text=plain(result.text)), board)
         if message.reply_to_message is not None:
             question = place_of(message.reply_to_message)
             self._background.start(self._speaker.delete(question), f"unasked-{question.message}")
