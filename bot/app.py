@@ -10,15 +10,20 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from bot.console_link import operator_link
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
+from bot.desk.releases import Releases
 from bot.discord_adapter.adapter import DiscordAdapter
+from bot.exporting import policy_of
+from bot.operators.sweeping import sweep
 from bot.settings import Settings
 from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.web.app import WebAdapter
+from bot.web.guard import is_loopback
+from bot.wording import discord_training
 from bot.words import words
 from corrections.ledger import Ledger
 from corrections.lock import DataDirLock
@@ -139,16 +144,25 @@ async def serve(
                 },
                 discord_training=settings.discord.allow_training,
             )
+            keep = settings.export.kept_hours
+            releases = Releases(ledger, settings.data_dir / "exports", policy_of(settings), keep)
+            desk.moderation.releases = releases
+            stack.push_async_callback(_cancel, loop.create_task(releases.keep_clean(), name="releases"))
             if settings.web.enabled:
                 secret = await asyncio.to_thread(_session_key, settings)
                 web = await stack.enter_async_context(WebAdapter(desk, settings, secret))
                 say(w("run-web", url=web.url))
+                if is_loopback(settings.web.host):
+                    minutes = settings.review.link_minutes
+                    url = await operator_link(ledger, web.url, minutes)
+                    say(w("run-console", url=url, minutes=minutes))
             else:
                 say(w("run-web-off"))
             chats: list[DiscordAdapter | TelegramAdapter] = []
             if settings.discord.token.get_secret_value():
                 say(w("run-discord-connecting"))
                 chats.append(await stack.enter_async_context(DiscordAdapter(desk, settings, say)))
+                say(discord_training(settings.discord.allow_training, w))
             else:
                 say(w("run-discord-off"))
             if settings.telegram.token.get_secret_value():
@@ -212,15 +226,9 @@ async def _rescore(ledger: Ledger) -> None:
 
 async def _sweep(ledger: Ledger, settings: Settings) -> None:
     """Remove what is not to be kept any longer, at start and then every hour."""
-    keep = settings.retention
     while True:
         try:
-            swept = await ledger.sweep(
-                datetime.now(UTC),
-                keep_unvoted=timedelta(hours=keep.unvoted_hours),
-                keep_unconsented=timedelta(days=keep.unconsented_days),
-                disk_cap_bytes=int(keep.disk_gibibytes * (1 << 30)),
-            )
+            swept = await sweep(ledger, settings)
             if swept.count:
                 log.info("%d pictures were let go (%d bytes)", swept.count, swept.bytes)
         except Exception:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.desk.types import Already, Identified, Refused, TakenBack, Tallied, Thanks
+from bot.desk.types import Allowed, Already, Identified, Refused, TakenBack, Tallied, Thanks
 from bot.words import Words
 from model.types import Verdict
+
+DISCORD_POLICY = "https://support-dev.discord.com/hc/en-us/articles/8563934450327-Discord-Developer-Policy"
+"""Where Discord publishes its developer policy."""
 
 WORTH_NAMING = 0.1
 """A second character less likely than this is not named in a sentence."""
@@ -73,8 +76,22 @@ def already(said: Already, link: str, w: Words) -> str:
     return w("answer-already", link=link) if link else w("answer-already-here")
 
 
-def said(outcome: Thanks | TakenBack | Refused, w: Words, bold: Callable[[str], str] = _plain) -> str:
+def allowed(outcome: Allowed, w: Words) -> str:
+    """One sentence about a consent that is in the ledger."""
+    return w("learn-thanks" if outcome.new else "learn-again")
+
+
+def discord_training(on: bool, w: Words) -> str:
+    """Whether pictures from Discord are learned from, and what its developer policy asks for."""
+    return w("training-discord-on" if on else "training-discord-off", policy=DISCORD_POLICY)
+
+
+def said(
+    outcome: Thanks | TakenBack | Allowed | Refused, w: Words, bold: Callable[[str], str] = _plain
+) -> str:
     """One sentence about a click."""
+    if isinstance(outcome, Allowed):
+        return allowed(outcome, w)
     if isinstance(outcome, Thanks):
         return thanked(outcome, w, bold)
     if isinstance(outcome, TakenBack):

@@ -59,6 +59,7 @@ class Desk:
         discord_training: bool = False,
     ) -> None:
         self._ledger = ledger
+        self._discord_training = discord_training
         self._names = Names(ledger)
         self._communities = Communities(ledger)
         self._answers = Answers(
@@ -114,7 +115,7 @@ class Desk:
     async def about(self) -> About:
         """What one may want to know of the bot itself."""
         known = [each for each in await self._ledger.characters() if each.status == "known"]
-        return About(version("whosthat"), len(known))
+        return About(version("whosthat"), len(known), self._discord_training)
 
     # -- correcting --------------------------------------------------------------------------------
 

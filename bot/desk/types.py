@@ -182,10 +182,14 @@ class Mine:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What one may want to know of the bot itself."""
+    """What one may want to know of the bot itself.
+
+    ``discord_training``: whether pictures from Discord may be learned from at all.
+    """
 
     version: str
     characters: int
+    discord_training: bool = False
 
 
 class Voice(Protocol):

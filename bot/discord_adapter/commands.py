@@ -16,12 +16,10 @@ from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.registering import Commands, translated
 from bot.discord_adapter.setup import Setup
 from bot.discord_adapter.voices import InteractionVoice, patience, whisper
-from bot.wording import refusal, said
+from bot.wording import discord_training, refusal, said
 from bot.words import words
 
 Interaction = discord.Interaction[discord.Client]
-
-POLICY = "https://support-dev.discord.com/hc/en-us/articles/8563934450327-Discord-Developer-Policy"
 
 
 def add_commands(tree: Commands, desk: Desk, pictures: Pictures, clicks: Clicks) -> None:
@@ -116,7 +114,8 @@ def add_explanations(tree: Commands, desk: Desk, setup: Setup, kept_hours: int) 
             latest = await desk.recall(prediction_id, w.language) if prediction_id else None
             if latest:
                 lines.append(w("discord-about-model", bundle=rendering.plain(latest.bundle)))
-            lines.append(w("discord-about-pictures", hours=kept_hours, policy=POLICY))
+            lines.append(w("discord-about-pictures", hours=kept_hours))
+            lines.append(discord_training(facts.discord_training, w))
             await whisper(interaction, "\n".join(lines))
 
     @tree.command(name=w("discord-setup-name"), description=translated("discord-setup-about"))

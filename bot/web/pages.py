@@ -12,7 +12,18 @@ from aiohttp.typedefs import Handler
 
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
-from bot.desk.types import Already, Ask, Identified, LookUp, Person, Refused, Reply, TakenBack, Thanks
+from bot.desk.types import (
+    Allowed,
+    Already,
+    Ask,
+    Identified,
+    LookUp,
+    Person,
+    Refused,
+    Reply,
+    TakenBack,
+    Thanks,
+)
 from bot.web import render
 from bot.web.render import View
 from bot.web.session import Sessions
@@ -47,6 +58,10 @@ class Pages:
             web.post("/name", self.name),
             web.post("/new", self.new),
             web.post("/undo", self.undo),
+            web.post("/learn", self.learn),
+            web.get("/privacy", self.privacy),
+            web.post("/privacy", self.choose),
+            web.post("/forget", self.forget),
             web.get("/characters", self.characters),
             web.get("/static/{name}", self.static),
             web.get("/healthz", self.healthz),
@@ -66,7 +81,7 @@ class Pages:
         request[PERSON] = Person(PLATFORM, person, render.spoken(request).language)
         response = await handler(request)
         handled = request.match_info.handler
-        if known is None and handled in (self.start, self.ask):
+        if known is None and handled in (self.start, self.ask, self.privacy, self.choose):
             self._sessions.remember(request, response, person)
         return response
 
@@ -149,6 +164,40 @@ class Pages:
             request, prediction, await self._desk.undo(person, _place(person), prediction)
         )
 
+    async def learn(self, request: web.Request) -> web.Response:
+        """``POST /learn``: prediction; *may I learn from this?* Yes."""
+        person, prediction, _ = await self._form(request)
+        said = await self._desk.privacy.allow(person, _place(person), prediction)
+        return await self._show(request, prediction, said)
+
+    async def privacy(self, request: web.Request) -> web.Response:
+        """``GET /privacy``: what holds for this session's pictures, and what could."""
+        return render.privacy(request, await self._desk.privacy.standing(request[PERSON]))
+
+    async def choose(self, request: web.Request) -> web.Response:
+        """``POST /privacy``: standing (ask, from-now, all or never)"""
+        person = request[PERSON]
+        with well_formed():
+            sent = await request.post()
+        chosen = await self._desk.privacy.choose(person, str(sent.get("standing", "")))
+        if isinstance(chosen, Refused):
+            return render.privacy(request, await self._desk.privacy.standing(person), refused=chosen)
+        return render.privacy(request, chosen, chosen=True)
+
+    async def forget(self, request: web.Request) -> web.Response:
+        """``POST /forget``: sure (yes). Whoever is forgotten is somebody new from then on."""
+        person = request[PERSON]
+        with well_formed():
+            sent = await request.post()
+        if sent.get("sure") != "yes":
+            raise web.HTTPBadRequest
+        done = await self._desk.privacy.forget(person, _place(person))
+        if isinstance(done, Refused):
+            return render.privacy(request, await self._desk.privacy.standing(person), refused=done)
+        response = render.privacy(request, "ask", forgotten=(done.pictures, done.votes))
+        self._sessions.remember(request, response, self._sessions.new())
+        return response
+
     async def characters(self, request: web.Request) -> web.Response:
         """``GET /characters?q=``: whom somebody may be typing."""
         person = request[PERSON]
@@ -179,7 +228,7 @@ class Pages:
         self,
         request: web.Request,
         prediction: int,
-        said: Thanks | TakenBack | Refused | None,
+        said: Thanks | TakenBack | Allowed | Refused | None,
         look_up: LookUp | None = None,
     ) -> web.Response:
         """The answer again, with what was just said. Somebody else's answer is not shown."""

@@ -12,8 +12,8 @@ import aiohttp_jinja2
 from aiohttp import hdrs, web
 from markupsafe import Markup, escape
 
-from bot import wording
-from bot.desk.types import Choice, Guess, Identified, LookUp, Refused, TakenBack, Thanks
+from bot import wording, wording_privacy
+from bot.desk.types import Allowed, Choice, Guess, Identified, LookUp, Refused, TakenBack, Thanks
 from bot.words import FALLBACK, Words, languages, words
 from model.types import Verdict
 
@@ -38,6 +38,8 @@ STATUS = {
     "error-proposals": 429,
     "error-prediction-gone": 404,
     "error-not-yours": 403,
+    "error-not-poster": 403,
+    "error-forgotten": 410,
     "undo-nothing": 409,
 }
 """HTTP's word for a refusal; what is not here is 422."""
@@ -48,7 +50,7 @@ class View:
     """One answer, and what was last said about it."""
 
     answer: Identified
-    said: Thanks | TakenBack | Refused | None = None
+    said: Thanks | TakenBack | Allowed | Refused | None = None
     look_up: LookUp | None = None
 
     @property
@@ -70,6 +72,11 @@ class View:
     def thanked(self) -> bool:
         """Whether there is something to undo."""
         return isinstance(self.said, Thanks)
+
+    @property
+    def good(self) -> bool:
+        """Whether what was said is a thank-you."""
+        return isinstance(self.said, Thanks | Allowed)
 
 
 def spoken(request: web.Request) -> Words:
@@ -119,6 +126,44 @@ def view(request: web.Request, shown: View) -> web.Response:
     }
     template = "answer.html" if wants_fragment(request) else "page.html"
     return _html(request, template, status, context, headers)
+
+
+def privacy(
+    request: web.Request,
+    standing: str,
+    *,
+    chosen: bool = False,
+    forgotten: tuple[int, int] | None = None,
+    refused: Refused | None = None,
+) -> web.Response:
+    """What somebody's pictures may be used for, and what was just decided about it.
+
+    Args:
+        standing: what holds.
+        chosen: it was chosen just now.
+        forgotten: they were: how many pictures and votes went.
+        refused: nothing was written.
+    """
+    w = spoken(request)
+    status, _ = _status(refused)
+    done = "" if forgotten is None else wording_privacy.forgotten_text(*forgotten, w)
+    done = wording.refusal(refused, w) if refused else done
+    if wants_json(request):
+        if refused:
+            return web.json_response({"error": done, "reason": _reason(refused.key)}, status=status)
+        fields: dict[str, Any] = {"standing": standing}
+        if forgotten is not None:
+            fields |= {"pictures": forgotten[0], "votes": forgotten[1], "sentence": done}
+        return web.json_response(fields)
+    context = {
+        "standing": standing,
+        "choices": wording_privacy.privacy_buttons(standing, w),
+        "holds": wording_privacy.STANDINGS[standing][0],
+        "chosen": chosen,
+        "done": done,
+        "refused": refused is not None,
+    }
+    return _html(request, "privacy.html", status, context)
 
 
 def refusal(request: web.Request, refused: Refused) -> web.Response:
@@ -175,7 +220,7 @@ def _html(
     return response
 
 
-def _status(said: Thanks | TakenBack | Refused | None) -> tuple[int, dict[str, str]]:
+def _status(said: Thanks | TakenBack | Allowed | Refused | None) -> tuple[int, dict[str, str]]:
     if not isinstance(said, Refused):
         return 200, {}
     wait = said.values.get("seconds")
@@ -201,11 +246,14 @@ def _as_json(shown: View, w: Words) -> dict[str, Any]:
         "bundle": answer.bundle,
         "milliseconds": answer.milliseconds,
         "sentence": wording.headline(answer, w),
+        "may_ask": answer.may_ask,
     }
     if isinstance(shown.said, Refused):
         return {"error": wording.refusal(shown.said, w), "reason": _reason(shown.said.key)}
     if isinstance(shown.said, Thanks):
         fields |= {"how": shown.said.how, "said": shown.said.slug, "sentence": wording.said(shown.said, w)}
+    elif isinstance(shown.said, Allowed):
+        fields |= {"how": "allowed" if shown.said.new else "again", "sentence": wording.said(shown.said, w)}
     elif shown.said is not None:
         fields |= {"how": "undone", "said": shown.said.name, "sentence": wording.said(shown.said, w)}
     if shown.look_up is not None:

@@ -846,3 +846,18 @@ import-unknown = { $count ->
 } nobody here, so nothing was imported: { $name }. Correct the name, or propose it with --propose.
 import-bad-label = Nobody can be called { $name }, so nothing was imported.
 import-many-labels = A picture shows more than { $most } characters, so nothing was imported.
+
+## Exports handed over in chat
+
+release-done = { $count ->
+    [one] One picture
+   *[other] { $count } pictures
+} as snapshot { $name }: a folder to train with, in one zip file.
+release-nothing = There is nothing that can be exported.
+release-link = It is too large to be attached here. This link works once, for { $hours ->
+    [one] one hour
+   *[other] { $hours } hours
+}:
+error-export-disk-full = The disk has no room for that export: the operator has to make some.
+error-export-moved-on = People were changing what was to be exported all the while: please try again.
+error-export-trouble = That export could not be written: the operator finds the reason in the log.

@@ -709,3 +709,12 @@ import-long-table = { $file } 太长，不可能是图片列表。
 import-unknown = 有 { $count } 个名称在这里没有对应的角色，因此没有导入：{ $name }。请改正名称，或用 --propose 提议。
 import-bad-label = 没有角色可以叫 { $name }，因此没有导入。
 import-many-labels = 有图片的角色超过 { $most } 个，因此没有导入。
+
+## 在聊天中交付的导出
+
+release-done = 快照 { $name }：{ $count } 张图片，一个可以直接训练的文件夹，打包成一个 zip 文件。
+release-nothing = 没有可以导出的内容。
+release-link = 文件太大，无法作为附件发送。这个链接只能用一次，{ $hours } 小时内有效：
+error-export-disk-full = 磁盘空间不足，无法导出：需要运营者清理空间。
+error-export-moved-on = 导出时内容一直在变化，请再试一次。
+error-export-trouble = 无法写出导出文件，原因见运营者的日志。
