@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from bot.desk.naming import guesses
 from bot.desk.types import Identified, Refused
+from bot.exporting import held_lines
 from bot.wording import headline, refusal
 from bot.words import Words
+from corrections.export.types import Counts
 from corrections.review.types import CaseView, Labels, Progress, Reason, Stats
 from model.types import NOBODY, Verdict
 
@@ -136,3 +138,9 @@ def stats_text(stats: Stats, named: Named, w: Words, bold: Named = plain, most: 
     elif len(counted) > most:
         lines.append(w("stats-more", count=len(counted) - most))
     return "\n".join(lines)
+
+
+def exported_text(name: str | None, counts: Counts, w: Words) -> str:
+    """What is in an export (``name`` None: nothing is), and what was held back and why."""
+    first = w("release-nothing") if name is None else w("release-done", count=counts.items, name=name)
+    return "\n".join([first, *held_lines(counts, w)])

@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from bot.desk.naming import Names
+from bot.desk.releases import Nothing, Released, Releases
 from bot.desk.types import Person, Refused
 from corrections.errors import (
     BadLabel,
@@ -56,6 +57,8 @@ class Moderation:
         self.link_minutes = link_minutes
         self.console = ""
         """Where the page is reached, without a slash at its end; empty while it is not served."""
+        self.releases: Releases | None = None
+        """The files that exports are handed over in; None where nobody has set a place for them."""
 
     @property
     def _review(self) -> Review:
@@ -91,6 +94,27 @@ class Moderation:
             return f"{self.console}{LOGIN}{quote(token, safe='')}"
 
         return await _told(make())
+
+    # -- exports -----------------------------------------------------------------------------------
+
+    async def export(
+        self, moderator: Moderator, *, character: str = "", since: datetime | None = None
+    ) -> Released | Nothing | Refused:
+        """What is approved in their community and may leave, as one zip file; see `Releases.export`."""
+        if self.releases is None:
+            return Refused("error-export-trouble")
+        return await self.releases.export(moderator, character=character, since=since)
+
+    async def export_link(self, moderator: Moderator, released: Released) -> str | Refused:
+        """A link that fetches that file once, for `Releases.kept_hours`."""
+        if self.releases is None:
+            return Refused("error-export-trouble")
+        return await self.releases.link(moderator, released, self.console)
+
+    async def exported(self, released: Released) -> None:
+        """The file was handed over in the chat: it is not needed any more."""
+        if self.releases is not None:
+            await self.releases.drop(released)
 
     # -- the queue ---------------------------------------------------------------------------------
 

@@ -88,7 +88,8 @@ class WhosthatClient(discord.Client):
         add_commands(self._tree, desk, pictures, self.clicks)
         add_explanations(self._tree, desk, setup, settings.retention.unvoted_hours)
         add_privacy(self._tree, privacy)
-        add_moderation(self._tree, reviewing, Releasing(desk, moderators, settings.review.link_minutes), cast)
+        minutes, hours = settings.review.link_minutes, settings.export.kept_hours
+        add_moderation(self._tree, reviewing, Releasing(desk, moderators, minutes, hours), cast)
         self._tree.error(self._command_failed)
         self._registering: asyncio.Task[None] | None = None
 

@@ -8,13 +8,14 @@ from datetime import datetime
 import discord
 
 from bot.desk.desk import Desk
+from bot.desk.releases import Nothing
 from bot.desk.types import Refused
 from bot.discord_adapter.asking import asker, place_of
 from bot.discord_adapter.moderators import Moderators
 from bot.discord_adapter.rendering import bold
-from bot.discord_adapter.voices import whisper
+from bot.discord_adapter.voices import turn, whisper
 from bot.wording import refusal
-from bot.wording_review import stats_text
+from bot.wording_review import exported_text, stats_text
 from bot.words import words
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,11 @@ Interaction = discord.Interaction[discord.Client]
 class Releasing:
     """Answers the commands that need no buttons."""
 
-    def __init__(self, desk: Desk, moderators: Moderators, link_minutes: int) -> None:
+    def __init__(self, desk: Desk, moderators: Moderators, link_minutes: int, kept_hours: int) -> None:
         self._desk = desk
         self._moderators = moderators
         self._link_minutes = link_minutes
+        self._kept_hours = kept_hours
 
     async def stats(self, interaction: Interaction) -> None:
         """Progress, how often the bot is right, counts by character."""
@@ -60,4 +62,23 @@ class Releasing:
         moderator = await self._moderators.admitted(interaction, "export")
         if moderator is None:
             return
-        raise NotImplementedError
+        w = words(asker(interaction).language)
+        async with turn(interaction):
+            if not interaction.response.is_done():
+                await interaction.response.defer(ephemeral=True, thinking=True)
+        outcome = await self._desk.moderation.export(moderator, character=character, since=since)
+        if isinstance(outcome, Refused):
+            await whisper(interaction, refusal(outcome, w))
+            return
+        if isinstance(outcome, Nothing):
+            await whisper(interaction, exported_text(None, outcome.counts, w))
+            return
+        text = exported_text(outcome.name, outcome.counts, w)
+        if outcome.size <= interaction.filesize_limit:
+            file = discord.File(outcome.file, f"whosthat-{outcome.name}.zip")
+            await whisper(interaction, text, files=[file])
+            await self._desk.moderation.exported(outcome)
+            return
+        link = await self._desk.moderation.export_link(moderator, outcome)
+        behind = refusal(link, w) if isinstance(link, Refused) else link
+        await whisper(interaction, f"{text}\n{w('release-link', hours=self._kept_hours)} {behind}")

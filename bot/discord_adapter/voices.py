@@ -170,14 +170,14 @@ async def patience(interaction: discord.Interaction[discord.Client]) -> AsyncIte
     try:
         yield
     finally:
-        async with _turn(interaction):
+        async with turn(interaction):
             deferring.cancel()
         await asyncio.gather(deferring, return_exceptions=True)
 
 
 async def _defer(interaction: discord.Interaction[discord.Client]) -> None:
     await asyncio.sleep(PATIENCE_SECONDS)
-    async with _turn(interaction):
+    async with turn(interaction):
         if not interaction.response.is_done():
             if interaction.extras.get("in_place"):
                 await interaction.response.defer()
@@ -190,7 +190,7 @@ def in_place(interaction: discord.Interaction[discord.Client]) -> None:
     interaction.extras["in_place"] = bool(interaction.message and interaction.message.flags.ephemeral)
 
 
-def _turn(interaction: discord.Interaction[discord.Client]) -> asyncio.Lock:
+def turn(interaction: discord.Interaction[discord.Client]) -> asyncio.Lock:
     """Held while the interaction gets its first answer, of which there is one."""
     lock: asyncio.Lock = interaction.extras.setdefault("turn", asyncio.Lock())
     return lock
@@ -209,7 +209,7 @@ async def whisper(
     ``files`` take the place of those that were there; none given, and they stay.
     """
     attached = discord.utils.MISSING if files is None else list(files)
-    async with _turn(interaction):
+    async with turn(interaction):
         if interaction.response.is_done():  # it took so long that it was deferred
             await interaction.edit_original_response(content=text, view=view, attachments=attached)
         elif edit and interaction.message is not None and interaction.message.flags.ephemeral:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
+import zipfile
 from pathlib import Path
 
-from tests.e2e.running import discord_settings, running_bot, start_bot
+from tests.e2e.running import discord_settings, running_bot, start_bot, until
 from tests.e2e.test_discord import Scene, scene
 from tests.standins.discord import DiscordStandin, Interaction
 from tests.standins.discord.people import Channel, Guild, User
@@ -322,3 +324,53 @@ async def test_forget_me_asks_first_and_takes_the_replies_along(tmp_path: Path, 
         again = await shown(await s.ann.slash(s.channel, "forgetme"))
         nothing = await shown(await s.ann.click(again, "Yes, forget me"))
         assert "there were no pictures of yours" in nothing.content
+
+
+async def test_an_export_is_attached_and_says_what_was_held_back(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle, **LEARN) as s:
+        mia, bob = moderator(s.guild), s.guild.member("bob")
+        empty = await shown(await mia.slash(s.channel, "export"))
+        assert "nothing that can be exported" in empty.content
+        reply, _ = await said(s, "red", "green")
+        theirs = await s.discord.wait_reply(to=await s.post("blue", seed=7, who=bob))
+        await shown(await s.ann.click(reply, "May I learn from this?"))
+        await shown(await bob.click(theirs, "Right"))
+        case = await shown(await mia.slash(s.channel, "review"))
+        while case.attachments:
+            case = await shown(await mia.click(case, pressed(case, "a")))
+        sent = await shown(await mia.slash(s.channel, "export"))
+        assert sent.content.startswith("One picture as snapshot s-")
+        assert "2 held back: no consent." in sent.content
+        (file,) = sent.attachments
+        assert re.fullmatch(r"whosthat-s-[0-9a-f]+\.zip", file.filename)
+        content = s.discord.cdn.get(file.url)
+        assert content is not None
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+        assert any(name.endswith("metadata.jsonl") for name in names)
+        assert any(name.endswith("manifest.json") for name in names)
+        assert sum(name.endswith(".webp") for name in names) == 1
+        await until(lambda: not list((tmp_path / "data" / "exports").iterdir()))
+
+        none = await shown(await mia.slash(s.channel, "export", {"character": "hulk"}))
+        assert "nothing that can be exported" in none.content
+        assert "held back: no consent." in none.content
+        late = await shown(await mia.slash(s.channel, "export", {"since": "2999-01-01"}))
+        assert "nothing that can be exported" in late.content
+        bad = await shown(await mia.slash(s.channel, "export", {"since": "yesterday"}))
+        assert "2025-01-31" in bad.content
+        eve = moderator(s.discord.guild("Elsewhere"), "eve")
+        assert eve.id != mia.id
+
+
+async def test_without_the_operators_switch_nothing_of_discord_leaves(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle) as s:
+        await said(s, "red")
+        mia = moderator(s.guild)
+        case = await shown(await mia.slash(s.channel, "review"))
+        await shown(await mia.click(case, pressed(case, "a")))
+        panel = await shown(await s.ann.slash(s.channel, "privacy"))
+        await shown(await s.ann.click(panel, "All of them"))
+        sent = await shown(await mia.slash(s.channel, "export"))
+        assert "1 held back: Discord training is off (discord.allow_training)." in sent.content
+        assert not sent.attachments
