@@ -4,22 +4,27 @@ Each person's voice weighs the log-odds of how often they are right, and a case'
 against one another as in the one-coin model of Dawid and Skene (Maximum Likelihood Estimation of Observer
 Error-Rates, 1979; in this form Raykar et al., Learning From Crowds, JMLR 2010, section 2): the probability of
 a label set is the softmax of the sums of the weights behind each, beside *something else*, which has none.
+How often somebody is right is estimated from moderators' decisions and, up to a limit, from what others say
+of the same pictures, see `corrections.review.peers`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from corrections.review.types import Labels, Opinion
 
-PRIOR_JUDGED, PRIOR_CONFIRMED = 6.0, 5.1
-"""What is assumed of somebody nobody has judged: as if 5.1 of 6 votes had been confirmed (85 %)."""
+PRIOR_VOTES, PRIOR_RIGHT = 6.0, 4.8
+"""What is assumed of somebody unknown: as if 4.8 of 6 votes had been right (80 %)."""
 
-NEW_JUDGED, NEW_CONFIRMED = 6.0, 4.2
-"""The same for newcomers (70 %)."""
+NEW_VOTES, NEW_RIGHT = 6.0, 3.6
+"""The same for newcomers (60 %)."""
+
+LEAST, MOST = 0.02, 0.98
+"""Nobody counts as right less or more often than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,19 @@ class ReviewRules:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of a person in a community: votes that moderators judged, and how many they confirmed."""
+    """What is known of a person in a community.
+
+    ``judged`` of their votes a moderator has looked at and ``confirmed`` so many; ``compared`` others were
+    clear about, and ``matched`` so many. ``bursts``: by label set (`key_of`) what their votes for it are
+    still worth, from 0 to 1, because they name it again and again against what others say.
+    """
 
     judged: int = 0
     confirmed: int = 0
     new: bool = False
+    compared: float = 0.0
+    matched: float = 0.0
+    bursts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +70,28 @@ class Weighed:
     agreed: bool
 
 
+def key_of(labels: Labels) -> str:
+    """A label set as text."""
+    return "+".join(labels)
+
+
 def accuracy(record: Record) -> float:
-    """How often a person is right, estimated: smoothed toward what is assumed of somebody unknown."""
-    judged, confirmed = (NEW_JUDGED, NEW_CONFIRMED) if record.new else (PRIOR_JUDGED, PRIOR_CONFIRMED)
-    return (record.confirmed + confirmed) / (record.judged + judged)
+    """How often a person is right, estimated: smoothed toward what is assumed of somebody unknown.
+
+    What others say of a newcomer's pictures does not count yet: several accounts that somebody makes at once
+    could confirm one another.
+    """
+    votes, right = (NEW_VOTES, NEW_RIGHT) if record.new else (PRIOR_VOTES, PRIOR_RIGHT)
+    if not record.new:
+        votes, right = votes + record.compared, right + record.matched
+    return min(MOST, max(LEAST, (record.confirmed + right) / (record.judged + votes)))
 
 
-def weight(record: Record) -> float:
-    """The log-odds of `accuracy`: negative for somebody who is mostly wrong."""
+def weight(record: Record, labels: Labels = ()) -> float:
+    """The log-odds of `accuracy`, less in a burst: negative for somebody who is mostly wrong."""
     right = accuracy(record)
-    return math.log(right / (1 - right))
+    odds = math.log(right / (1 - right))
+    return odds * record.bursts.get(key_of(labels), 1.0) if odds > 0 else odds
 
 
 def weigh(voices: Iterable[tuple[Labels, float]], rules: ReviewRules) -> Weighed:

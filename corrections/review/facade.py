@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from corrections.errors import BadLabel, NotFound, Stale
 from corrections.naming import slug_for
 from corrections.opening import Parts
 from corrections.people import find_person, person_id
-from corrections.review import deciding, figures, queue
+from corrections.review import deciding, figures, queue, rescoring
 from corrections.review.agreement import ReviewRules
 from corrections.review.characters import Characters
 from corrections.review.priority import said
@@ -34,7 +34,7 @@ from corrections.review.types import (
     Verb,
 )
 from corrections.review.views import view
-from corrections.tables import BlobRow, CaseRow, PostRow, VoteCaseRow, VoteRow
+from corrections.tables import BlobRow, CaseRow, PostRow
 from corrections.types import Community, Person
 from corrections.vocabulary import Vocabulary
 
@@ -228,7 +228,8 @@ class Review(Characters):
                 raise Stale((await view(session, self._scorer, vocabulary, [row], me, now))[0])
             home = await self._home(session, row)
             people = await deciding.undone(session, entry, row, me, now, home, vocabulary)
-            self._stirred[row.community_id] |= people
+            if people:
+                self._stirred.add(row.community_id)
             await self._scorer.refresh(session, vocabulary, [row.id], now)
             row.claimed_by, row.claimed_until = me, now + queue.CLAIMED_FOR
             await session.flush()
@@ -253,6 +254,7 @@ class Review(Characters):
             How many were approved.
         """
         now, vocabulary = at or _now(), await self._current()
+        await self.rescore(now)
         wanted = Filter(OPEN, filter.character, filter.reason, None, filter.community)
         async with self._work.read() as session:
             where = await self._scope(session, moderator, filter.community)
@@ -289,10 +291,18 @@ class Review(Characters):
     # Votes, as they come in
 
     async def touched(
-        self, session: AsyncSession, vocabulary: Vocabulary, cases: Iterable[int], at: datetime
+        self,
+        session: AsyncSession,
+        vocabulary: Vocabulary,
+        cases: Iterable[int],
+        at: datetime,
+        stirs: bool = True,
     ) -> None:
         """Bring cases up to date whose votes or pictures have just changed, in that transaction."""
         scored = await self._scorer.refresh(session, vocabulary, cases, at)
+        if stirs and any(each.said for each in scored):
+            self._stirred |= {each.row.community_id for each in scored}
+            self._stir.set()
         if self.rules.auto_approve == "agreed" and any(each.weighed.agreed for each in scored):
             auto = await person_id(session, self._names.person(AUTO), at)
             waiting = [each for each in scored if each.row.status == OPEN and each.row.skipped_at is None]
@@ -311,52 +321,49 @@ class Review(Characters):
             await self.touched(session, vocabulary, [row.id], at)
 
     async def rescore(self, at: datetime | None = None, everything: bool = False) -> int:
-        """Bring the open cases up to date of those whom decisions have confirmed or contradicted.
+        """Work out anew how often people are right, and bring the open cases up to date that change by it.
+
+        Done for the communities where anybody has voted or decided since the last time; it costs a read of
+        their newest votes and, for each fifty cases that change, a transaction.
 
         Args:
-            everything: all cases that anybody voted on, as after the rules have changed.
+            everything: for all communities, as after a start.
 
         Returns:
-            How many cases were looked at.
+            How many cases were brought up to date.
         """
-        now = at or _now()
-        stirred, named = self._stirred, self._named
-        self._stirred, self._named = defaultdict(set), set()
+        now, vocabulary = at or _now(), await self._current()
+        stirred, cases = self._stirred, self._named
+        self._stirred, self._named = set(), set()
         self._stir.clear()
-        async with self._work.read() as session:
-            ids = set(named)
-            if everything:
-                ids |= set(await session.scalars(select(CaseRow.id).where(CaseRow.voters > 0)))
-            for community, people in stirred.items():
-                ids |= set(
-                    await session.scalars(
-                        select(CaseRow.id)
-                        .join(VoteCaseRow, VoteCaseRow.case_id == CaseRow.id)
-                        .join(VoteRow, VoteRow.id == VoteCaseRow.vote_id)
-                        .where(
-                            VoteRow.person_id.in_(people),
-                            CaseRow.community_id == community,
-                            CaseRow.status == OPEN,
-                        )
-                        .distinct()
-                    )
-                )
-        order = sorted(ids)
+        if everything:
+            async with self._work.read() as session:
+                voted = select(CaseRow.community_id).where(CaseRow.voters > 0).distinct()
+                stirred |= set(await session.scalars(voted))
+        for community in sorted(stirred):
+            cases |= set(await rescoring.rescore(self._work, vocabulary, self.rules, community, now))
+        order = sorted(cases)
         for start in range(0, len(order), RESCORED):
             batch = order[start : start + RESCORED]
 
             async def work(session: AsyncSession, batch: Sequence[int] = batch) -> None:
-                await self.touched(session, await load(session), batch, now)
+                await self.touched(session, await load(session), batch, now, stirs=False)
 
             await self._work.write(work)
         return len(order)
 
     async def keep_fresh(self, pause: float = 2.0) -> None:
-        """Rescore whenever decisions or names have changed something, until cancelled."""
+        """Rescore now, and again whenever votes, decisions or names have changed something, until cancelled.
+
+        Between two times is a pause of at least ten times as long as it takes.
+        """
+        everything = True
         while True:
+            began = time.monotonic()
+            await self.rescore(everything=everything)
+            everything = False
+            await asyncio.sleep(max(pause, 10 * (time.monotonic() - began)))
             await self._stir.wait()
-            await asyncio.sleep(pause)  # a moderator's next decisions may come in within that time
-            await self.rescore()
 
     # Figures
 
@@ -447,7 +454,8 @@ class Review(Characters):
             vocabulary=vocabulary,
             judges=status == APPROVED,
         )
-        self._stirred[row.community_id] |= people
+        if people:
+            self._stirred.add(row.community_id)
         if labels:
             await deciding.accept_proposals(session, labels)
 

@@ -30,11 +30,12 @@ from model.types import Ranked, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person says of a case, and since when."""
+    """What a person says of a case, and since when; ``order`` grows with time."""
 
     person: int
     labels: Labels
     at: datetime
+    order: int
 
 
 async def communities(session: AsyncSession, ids: Collection[int]) -> dict[int, Community]:
@@ -54,7 +55,9 @@ async def said(
     another community keeps to itself, is left out.
     """
     rows = await session.execute(
-        select(VoteCaseRow.case_id, VoteRow.id, VoteRow.person_id, VoteRow.created_at, CharacterRow.slug)
+        select(
+            VoteCaseRow.case_id, VoteRow.event_id, VoteRow.person_id, VoteRow.created_at, CharacterRow.slug
+        )
         .join(VoteRow, VoteCaseRow.vote_id == VoteRow.id)
         .outerjoin(VoteLabelRow, VoteLabelRow.vote_id == VoteRow.id)
         .outerjoin(CharacterRow, VoteLabelRow.character_id == CharacterRow.id)
@@ -62,16 +65,16 @@ async def said(
         .order_by(VoteRow.event_id)
     )
     latest: dict[tuple[int, int], tuple[int, datetime, set[str | None]]] = {}
-    for case, vote, person, at, slug in rows:
+    for case, vote, person, at, slug in rows:  # a vote is known by the event that gave it
         if (case, person) not in latest or latest[case, person][0] != vote:
             latest[case, person] = (vote, at, set())
         if slug is not None:
             found = vocabulary.by_slug(slug, cases[case])
             latest[case, person][2].add(found.slug if found else None)
     by_case: dict[int, list[Said]] = {case: [] for case in cases}
-    for (case, person), (_, at, labels) in latest.items():
+    for (case, person), (order, at, labels) in latest.items():
         if labels != {None}:
-            by_case[case].append(Said(person, tuple(sorted(s for s in labels if s is not None)), at))
+            by_case[case].append(Said(person, tuple(sorted(s for s in labels if s is not None)), at, order))
     return by_case
 
 
@@ -80,14 +83,18 @@ async def records(
 ) -> dict[int, Record]:
     """What is known of these people in a community."""
     rows = await session.execute(
-        select(PersonRow.id, PersonRow.created_at, TrustRow.judged, TrustRow.confirmed)
+        select(PersonRow.id, PersonRow.created_at, TrustRow)
         .outerjoin(TrustRow, and_(TrustRow.person_id == PersonRow.id, TrustRow.community_id == community))
         .where(PersonRow.id.in_(people))
     )
     youngest = at - timedelta(days=newcomer_days)
     return {
-        person: Record(judged or 0, confirmed or 0, since > youngest)
-        for person, since, judged, confirmed in rows
+        person: Record(
+            trust.judged, trust.confirmed, since > youngest, trust.compared, trust.matched, trust.bursts or {}
+        )
+        if trust
+        else Record(new=since > youngest)
+        for person, since, trust in rows
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +27,7 @@ class Scoped:
         self._work = parts.work
         self._names = parts.names
         self._current = current
-        self._stirred: defaultdict[int, set[int]] = defaultdict(set)  # by community whose trust changed
+        self._stirred: set[int] = set()  # communities in which somebody voted or decided
         self._named: set[int] = set()  # cases whose characters' names changed
         self._stir = asyncio.Event()
 

@@ -55,9 +55,8 @@ class Scorer:
         for community, cases in reading.by_community({row.id: row.community_id for row in rows}).items():
             people = {each.person for case in cases for each in said[case]}
             records = await reading.records(session, community, people, self.rules.newcomer_days, at)
-            weights = {person: weight(record) for person, record in records.items()}
             for row in (row for row in rows if row.id in set(cases)):
-                voices = [(each.labels, weights[each.person]) for each in said[row.id]]
+                voices = [(each.labels, weight(records[each.person], each.labels)) for each in said[row.id]]
                 scored.append(
                     Scored(row, tuple(said[row.id]), weigh(voices, self.rules), guesses.get(row.id))
                 )

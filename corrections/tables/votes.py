@@ -98,7 +98,11 @@ class DecisionRow(Table):
 
 
 class TrustRow(Table):
-    """How often moderators of a community have confirmed what a person said there."""
+    """How often moderators of a community have confirmed what a person said there.
+
+    ``compared`` and ``matched`` say the same of clear votes of others where no moderator has looked;
+    ``bursts`` which label sets a person pushes against what others say. See `corrections.review.peers`.
+    """
 
     __tablename__ = "trust"
 
@@ -106,3 +110,6 @@ class TrustRow(Table):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
     judged: Mapped[int]
     confirmed: Mapped[int]
+    compared: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    matched: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    bursts: Mapped[dict[str, float] | None] = mapped_column(JSON(none_as_null=True))

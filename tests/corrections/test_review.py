@@ -14,7 +14,7 @@ from corrections.review.agreement import ReviewRules
 from corrections.review.types import CaseView, Filter, Moderator
 from corrections.types import Person
 from tests.corrections.conftest import Post
-from tests.corrections.support import GUILD, OTHER, digest, moment, seen
+from tests.corrections.support import ANNA, GUILD, OTHER, address, answer, digest, moment, seen
 
 MIRA, NOAH = Moderator(("discord", "mira"), GUILD), Moderator(("discord", "noah"), GUILD)
 ELSEWHERE = Moderator(("discord", "mira"), OTHER)
@@ -226,15 +226,15 @@ async def test_what_people_agree_on_is_approved_in_bulk(ledger: Ledger, post: Po
 async def test_small_servers_may_let_agreement_approve(url: str, tmp_path: Path) -> None:
     ledger = await Ledger.open(url, tmp_path, review=ReviewRules(quorum=3, auto_approve="agreed"))
     try:
-        from tests.corrections.support import address, answer
-
+        where = address("first", community="long ago")
+        first = await ledger.record(where, 0, ANNA, seen("first"), "b1", "fp32", answer(), 1.0, moment())
+        await say(ledger, first.prediction_id, *["thor"] * len(PEOPLE), minutes=0)
         recorded = await ledger.record(
             address(1), 0, PEOPLE[0], seen(1), "b1", "fp32", answer(), 1.0, moment()
         )
-        await say(ledger, recorded.prediction_id, "thor", minutes=0)
         await say(ledger, recorded.prediction_id, *["thor"] * 2)
         assert (await ledger.review.progress(MIRA)).approved == 0
-        await say(ledger, recorded.prediction_id, *["thor"] * 6)
+        await say(ledger, recorded.prediction_id, *["thor"] * 5)
         (entry,) = await ledger.review.history(MIRA)
         assert (entry.who, entry.action) == ("auto", "auto")
         (case,) = await ledger.review.next(MIRA, Filter("approved"))
