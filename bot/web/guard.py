@@ -69,7 +69,8 @@ def from_elsewhere(request: web.Request) -> bool:
     if origin is None:
         return False
     try:
-        return URL(origin).authority != request.host
+        # A default port is written neither in an Origin nor in a Host.
+        return URL(origin).host_port_subcomponent != request.host
     except ValueError:
         return True
 

@@ -50,7 +50,7 @@ async def posted(
 
 async def some_cases(served: Served, community: Community = GUILD, seed: int = 0) -> list[Recorded]:
     """Four cases: people disagree, people contradict the bot, many agree, nobody has voted."""
-    return [
+    made = [
         await posted(
             served,
             drawing("orange", seed=seed + 1),
@@ -71,6 +71,8 @@ async def some_cases(served: Served, community: Community = GUILD, seed: int = 0
         ),
         await posted(served, drawing("blue", seed=seed + 4), community=community),
     ]
+    await served.ledger.review.rescore(everything=True)  # who was new thirty days ago is not new now
+    return made
 
 
 async def token(
