@@ -70,7 +70,7 @@ class TelegramAdapter:
         privacy = Privacy(desk, speaker, boards, moderators, background)
         reviewing = Reviewing(desk, speaker, moderators, background)
         casting = Casting(desk, speaker, moderators, background)
-        releasing = Releasing(desk, speaker, background)
+        releasing = Releasing(desk, speaker, settings.export.kept_hours)
         moderation = Moderation(desk, speaker, admins, moderators, reviewing, casting, releasing, background)
         commands = Commands(desk, speaker, boards, choosing, privacy, moderation)
         pictures = Pictures(bot, settings.worker.max_mebibytes << 20, settings.limits.pictures_per_message)

@@ -41,6 +41,7 @@ _NO_TROUBLE = re.compile(
     r"|message can't be (?:edited|deleted)|message_id_invalid|query is too old|query_id_invalid",
     re.IGNORECASE,
 )
+_TOO_LARGE = re.compile(r"\(413\)$")
 
 
 def no_trouble(error: TelegramError) -> bool:
@@ -53,8 +54,8 @@ def passes(error: BaseException) -> bool:
 
     A timeout is not among them: whoever waits has waited long enough.
     """
-    if isinstance(error, BadRequest | TimedOut):  # both are network errors to the library
-        return False
+    if isinstance(error, BadRequest | TimedOut) or _TOO_LARGE.search(str(error)):
+        return False  # all of them network errors to the library
     return isinstance(error, NetworkError | RetryAfter)
 
 

@@ -32,7 +32,7 @@ from bot.telegram_adapter.review_boards import (
 from bot.telegram_adapter.toasts import Alert
 from bot.telegram_adapter.voices import Speaker
 from bot.wording import refusal
-from bot.wording_review import Named, finished_text, likeliest, offered, people_in
+from bot.wording_review import Named, finished_text, likeliest, not_decided, offered, people_in
 from bot.words import Words
 from corrections.review.types import CaseView, Labels, Moderator, Verb
 from corrections.types import Address
@@ -146,7 +146,7 @@ class Reviewing:
         decide = self._desk.moderation.decide
         outcome = await decide(at.moderator, case_id, revision, "approve", labels)
         if isinstance(outcome, Refused):
-            return refusal(outcome, at.w)
+            return not_decided(outcome, at.w)
         return at.w("review-approved", name=people_in(labels, at.named, at.w))
 
     async def _put_away(self, at: Desktop, case_id: int, revision: int, verb: Verb, key: str) -> str:
@@ -165,7 +165,7 @@ class Reviewing:
     def _after(self, at: Desktop, outcome: CaseView | Refused, said: str = "") -> str:
         """What came of it is read at once; the next case follows, whatever came of it."""
         self._later(at)
-        return refusal(outcome, at.w) if isinstance(outcome, Refused) else said
+        return not_decided(outcome, at.w) if isinstance(outcome, Refused) else said
 
     # -- showing
 

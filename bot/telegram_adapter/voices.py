@@ -25,6 +25,8 @@ from corrections.types import Address
 
 log = logging.getLogger(__name__)
 
+UPLOAD_SECONDS = 300.0
+"""For how long a part of a large file may be on its way."""
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
@@ -55,7 +57,9 @@ class Speaker:
         """The same with a file of any kind, 50 MB at most."""
         with file.open("rb") as content:
             document = InputFile(content, filename=file.name, read_file_handle=False)
-            send = partial(self.bot.send_document, document=document, caption=caption)
+            send = partial(
+                self.bot.send_document, document=document, caption=caption, write_timeout=UPLOAD_SECONDS
+            )
             return await self._in_turn(place, send, None)
 
     async def _in_turn(

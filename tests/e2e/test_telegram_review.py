@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from pathlib import Path
 
 from tests.e2e.running import running_bot, start_bot, telegram_settings, until
@@ -325,3 +327,36 @@ async def test_consent_and_being_forgotten(tmp_path: Path, bundle: Path) -> None
         await s.telegram.wait_deleted(reply)
         assert s.votes() == []
         assert s.bot.rows("SELECT count(*) FROM posts") == [(0,)]
+
+
+async def test_an_export_is_handed_to_an_admin_alone(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle) as s:
+        boss, private = s.group.owner, s.telegram.private(s.group.owner)
+        empty = await begun(s.telegram, boss, s.group, "export")
+        assert empty.text.startswith("There is nothing that can be exported.")
+        await corrected(s, "red")
+        agreed = s.telegram.replies(s.group)[-1]
+        await s.shows(agreed, "Right · 1")
+        await corrected(s, "green", seed=1)
+        await toast(await s.ann.press(agreed, "May I learn from this?"))
+        await toast(await s.ann.press_forged(agreed, "v1:privacy:0:ask"))  # not in a group
+        shown = await begun(s.telegram, boss, s.group)
+        _, shown = await pressed(s, boss, shown, shown.rows[0][0])
+        await toast(await boss.press(shown, shown.rows[0][0]))
+        sent = await boss.send_text(private, "/export")
+        handed = await s.telegram.wait_reply(to=sent)
+        assert handed.text.startswith("One picture as snapshot ")
+        assert "1 held back: no consent." in handed.text
+        document = handed.payload["document"]
+        assert document["file_name"].endswith(".zip")
+        kept = s.telegram.files.kept[document["file_id"]]
+        with zipfile.ZipFile(io.BytesIO(kept.data)) as archive:
+            names = archive.namelist()
+        assert any(each.endswith("metadata.jsonl") for each in names), names
+        assert sum(each.endswith((".webp", ".png", ".jpg")) for each in names) == 1
+        await until(lambda: not list((tmp_path / "data" / "exports").glob("*.zip")))  # it was handed over
+        # what cannot be uploaded is behind a link that works once
+        s.telegram.fail_next("sendDocument", 413)
+        again = await s.telegram.wait_reply(to=await boss.send_text(private, "/export"))
+        assert re.search(r"http://127\.0\.0\.1:\d+/\S*download\?token=[\w-]{43}", again.text), again.text
+        assert all("document" not in each.payload for each in s.telegram.replies(s.group))
