@@ -15,7 +15,7 @@ from corrections.ledger import Ledger
 from corrections.tables import CaseRow, ConsentRow, PostRow
 from corrections.types import Recorded, Swept
 from tests.corrections.conftest import Post
-from tests.corrections.support import BELA, address, digest, moment, seen
+from tests.corrections.support import ANNA, BELA, address, digest, moment, seen
 
 HOUR, DAY = 60, 24 * 60
 THOR = frozenset({"thor"})
@@ -68,6 +68,42 @@ async def test_a_day_unvoted_a_month_without_consent(ledger: Ledger, post: Post,
     assert files == [f"{digest('vote+consent')[2:]}.webp"]
     again = await post("once more", "nothing", minutes=32 * DAY)  # posted again: kept again
     assert again.new and await kept(ledger, "nothing")
+
+
+async def test_what_is_approved_and_agreed_to_stays_until_that_is_taken_back(
+    ledger: Ledger, post: Post
+) -> None:
+    """However the poster agreed; approval alone outlives a day, consent alone does not."""
+    names = ("single", "all", "from-now", "approved", "agreed", "disagreed")
+    people = {name: ("discord", f"poster of {name}") for name in names}
+    await ledger.privacy.choose(people["from-now"], "from-now", moment(-1))
+    done = {name: await post(name, poster=people[name]) for name in names}
+    for name in ("single", "all", "from-now", "approved", "disagreed"):
+        await approve(ledger, done[name])
+    await ledger.privacy.allow(done["single"].prediction_id, people["single"], moment(1))
+    await ledger.privacy.choose(people["disagreed"], "from-now", moment(1))  # too late for that picture
+    for name in ("all", "agreed"):
+        await ledger.privacy.choose(people[name], "all", moment(1))
+
+    assert await ledger.sweep(moment(25 * HOUR)) == Swept(1, 600)
+    assert await kept(ledger, *names) == {*names} - {"agreed"}
+    assert await ledger.sweep(moment(31 * DAY)) == Swept(2, 1200)
+    assert await kept(ledger, *names) == {"single", "all", "from-now"}
+    assert await ledger.sweep(moment(900 * DAY), disk_cap_bytes=0) == Swept(0, 0)
+    for days, name in enumerate(("single", "all", "from-now"), 901):
+        await ledger.privacy.choose(people[name], "never", moment(days * DAY))
+        assert await ledger.sweep(moment(days * DAY + 1)) == Swept(1, 600)
+    assert await kept(ledger, *names) == set()
+
+
+async def test_one_poster_who_agrees_keeps_what_another_posted_too(ledger: Ledger, post: Post) -> None:
+    for person in (ANNA, BELA):
+        await approve(ledger, await post(person[1], "same", poster=person))
+        await ledger.privacy.choose(person, "all", moment(1))
+    await ledger.privacy.choose(ANNA, "never", moment(2))
+    assert await ledger.sweep(moment(31 * DAY)) == Swept(0, 0)
+    await ledger.privacy.choose(BELA, "ask", moment(3))
+    assert await ledger.sweep(moment(31 * DAY)) == Swept(1, 600)
 
 
 async def test_settings_of_the_times(ledger: Ledger, post: Post) -> None:
