@@ -41,7 +41,7 @@ _NO_TROUBLE = re.compile(
     r"|message can't be (?:edited|deleted)|message_id_invalid|query is too old|query_id_invalid",
     re.IGNORECASE,
 )
-_TOO_LARGE = re.compile(r"\(413\)$")
+_TOO_LARGE = re.compile(r"entity too large|\(413\)", re.IGNORECASE)
 
 
 def no_trouble(error: TelegramError) -> bool:

@@ -26,7 +26,10 @@ from .world import World
 
 TOKEN = re.compile(r"\d+:[\w-]{30,}")
 Method = Callable[[Params], Any]
-TROUBLE = {400: "Bad Request", 403: "Forbidden", 500: "Internal Server Error", 502: "Bad Gateway"}
+TROUBLE = {
+    **{400: "Bad Request", 403: "Forbidden", 413: "Request Entity Too Large"},
+    **{500: "Internal Server Error", 502: "Bad Gateway"},
+}
 
 
 class Api:
