@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from corrections.tables import BlobRow, ConsentRow, PostRow, SnapshotItemRow
+from corrections.tables import BlobRow, ConsentRow, PostRow, SnapshotItemRow, SnapshotRow
 
 Standing = Literal["ask", "from-now", "all", "never"]
 """*ask*: only what was agreed to singly; *from-now*: that and what is posted later; *all*: everything, ever;
@@ -151,6 +151,8 @@ def _pictures_of(person_id: int) -> Select[str]:
 async def mark_snapshots(session: AsyncSession, pictures: Select[str], at: datetime) -> None:
     """Say in the snapshots which of these pictures nobody agrees to any more, and which somebody does again.
 
+    In a community's own snapshot its own posters alone count.
+
     Args:
         pictures: selects their SHA-256.
     """
@@ -159,6 +161,8 @@ async def mark_snapshots(session: AsyncSession, pictures: Select[str], at: datet
         .where(
             BlobRow.sha256 == SnapshotItemRow.sha256,
             PostRow.blob_id == BlobRow.id,
+            SnapshotRow.id == SnapshotItemRow.snapshot_id,
+            or_(SnapshotRow.community_id.is_(None), SnapshotRow.community_id == PostRow.community_id),
             post_consented(),
         )
         .correlate(SnapshotItemRow)

@@ -60,6 +60,7 @@ NO_NEAR_KEY = "0" * 64
 
 _AT_ONCE = 500
 _QUIETLY = {"synchronize_session": False}
+_FIGURES = ("format", "figures")
 T = TypeVar("T")
 
 
@@ -360,10 +361,9 @@ async def _empty_homes(session: AsyncSession, homes: Sequence[int]) -> None:
         .values(before=None, after=None),
         execution_options=_QUIETLY,
     )
-    await session.execute(
-        update(SnapshotRow).where(SnapshotRow.community_id.in_(homes)).values(manifest={}),
-        execution_options=_QUIETLY,
-    )
+    for snapshot in await session.scalars(select(SnapshotRow).where(SnapshotRow.community_id.in_(homes))):
+        snapshot.manifest = {key: snapshot.manifest[key] for key in _FIGURES if key in snapshot.manifest}
+    await session.flush()
 
 
 def _slices(of: Sequence[T]) -> Iterable[Sequence[T]]:

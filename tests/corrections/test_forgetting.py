@@ -14,7 +14,8 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.blobs import BlobStore
-from corrections.errors import NotFound, WasForgotten
+from corrections.errors import LedgerError, NotFound, WasForgotten
+from corrections.export.types import ExportQuery, Policy
 from corrections.ledger import Ledger
 from corrections.people import FORGOTTEN_PERSON
 from corrections.review.types import Filter, Moderator
@@ -381,6 +382,37 @@ async def test_earlier_snapshots_list_what_was_withdrawn(ledger: Ledger, post: P
     async with ledger.work.read() as session:
         rows = await session.execute(select(SnapshotItemRow.file_name, SnapshotItemRow.withdrawn_at))
     assert {name.partition(".")[0] for name, at in rows if at is not None} == {"mine"}
+
+
+async def test_no_later_export_has_it_and_an_earlier_one_says_so(
+    ledger: Ledger, post: Post, tmp_path: Path
+) -> None:
+    """With the export itself, from a private chat of theirs as well."""
+    home = f"dm:{PERSON[1]}"
+    for name, poster, community in (
+        ("mine", PERSON, "guild"),
+        ("home", PERSON, home),
+        ("theirs", BELA, "guild"),
+    ):
+        await post(name, poster=poster, community=community)
+        await ledger.privacy.choose(poster, "all", moment(1))
+    operator = Moderator(("discord", "9"))
+    for case in await ledger.review.next(operator, count=5, at=moment(2)):
+        await ledger.review.decide(operator, case.case_id, case.revision, "approve", ("thor",), moment(2))
+    policy, everything_, at_home = Policy(True, 0.0, 0.0), ExportQuery(), ExportQuery(("discord", home))
+    whole = await ledger.exports.export(tmp_path / "whole", everything_, policy, "csv", operator)
+    chat = await ledger.exports.export(tmp_path / "chat", at_home, policy, "csv", operator)
+    assert (whole.items, chat.items) == (3, 1)
+
+    await ledger.privacy.forget(PERSON, moment(3))
+    later = await ledger.exports.export(tmp_path / "later", everything_, policy, "csv", operator)
+    assert (later.items, later.withdrawn) == (1, 0)
+    with pytest.raises(LedgerError):
+        await ledger.exports.export(tmp_path / "chat-later", at_home, policy, "csv", operator)
+    found = {each.name: each.withdrawn for each in await ledger.exports.snapshots(operator)}
+    assert found == {whole.name: 2, chat.name: 1, later.name: 0}
+    assert len(await ledger.exports.withdrawn(operator, whole.name)) == 2
+    assert PERSON[1] not in everything(tmp_path / "ledger.db")
 
 
 async def test_of_a_disk_that_refuses_nothing_is_half_forgotten(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from corrections.errors import NotFound, NotPoster
 from corrections.ledger import Ledger
 from corrections.privacy import STANDINGS, Standing, post_consented
-from corrections.tables import ConsentRow, PersonRow, PostRow, SnapshotItemRow, SnapshotRow
+from corrections.tables import CommunityRow, ConsentRow, PersonRow, PostRow, SnapshotItemRow, SnapshotRow
 from corrections.types import Recorded
 from tests.corrections.conftest import Post
 from tests.corrections.support import ANNA, BELA, digest, moment
@@ -25,10 +25,13 @@ async def agreed(ledger: Ledger) -> set[int]:
         return set(await session.scalars(select(PostRow.id).where(post_consented())))
 
 
-async def snapshot(ledger: Ledger, *pictures: str) -> None:
+async def snapshot(ledger: Ledger, *pictures: str, community: str | None = None) -> None:
     async def work(session: AsyncSession) -> None:
         row = SnapshotRow(
             name="s", items=len(pictures), manifest_sha256="0" * 64, manifest={}, created_at=moment()
+        )
+        row.community_id = await session.scalar(
+            select(CommunityRow.id).where(CommunityRow.native == community)
         )
         session.add(row)
         await session.flush()
@@ -167,6 +170,19 @@ async def test_snapshots_say_what_was_withdrawn(ledger: Ledger, post: Post) -> N
     assert await withdrawn(ledger) == {"a", "c"}
     await ledger.privacy.allow(mine[0].prediction_id, ANNA, moment(5))
     assert await withdrawn(ledger) == {"c"}
+
+
+async def test_in_a_communitys_snapshot_its_own_posters_count(ledger: Ledger, post: Post) -> None:
+    await post("a")
+    await post("a-too", "a", poster=BELA, community="elsewhere")
+    for person in (ANNA, BELA):
+        await ledger.privacy.choose(person, "all", moment(1))
+    await snapshot(ledger, "a", community="guild")
+    await ledger.privacy.choose(BELA, "never", moment(2))
+    assert await withdrawn(ledger) == set()
+    await ledger.privacy.choose(BELA, "all", moment(3))
+    await ledger.privacy.choose(ANNA, "never", moment(4))
+    assert await withdrawn(ledger) == {"a"}
 
 
 async def test_the_expression_holds_for_an_alias_and_inside_others(ledger: Ledger, post: Post) -> None:
