@@ -27,8 +27,11 @@ from .world import World
 TOKEN = re.compile(r"\d+:[\w-]{30,}")
 Method = Callable[[Params], Any]
 TROUBLE = {
-    **{400: "Bad Request", 403: "Forbidden", 413: "Request Entity Too Large"},
-    **{500: "Internal Server Error", 502: "Bad Gateway"},
+    400: "Bad Request",
+    403: "Forbidden",
+    413: "Request Entity Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
 }
 
 
