@@ -102,6 +102,15 @@ async def change(
     return wanted
 
 
+async def reviewed(session: AsyncSession) -> list[Community]:
+    """Those that have a case, in the order in which they were met."""
+    has_case = select(CaseRow.id).where(CaseRow.community_id == CommunityRow.id).exists()
+    rows = await session.execute(
+        select(CommunityRow.platform, CommunityRow.native).where(has_case).order_by(CommunityRow.id)
+    )
+    return [(platform, native) for platform, native in rows]
+
+
 async def current(session: AsyncSession, community: Community) -> Community:
     """The id that a community has now; the same when it never had another."""
     where = await find_community(session, community)

@@ -294,6 +294,11 @@ class Ledger(Naming):
         now = datetime.now(UTC)
         await self.work.write(lambda s: communities.moved(s, old, new, now))
 
+    async def reviewed_communities(self) -> list[Community]:
+        """The communities that have a case, in the order in which they were met."""
+        async with self.work.read() as session:
+            return await communities.reviewed(session)
+
     async def current_community(self, community: Community) -> Community:
         """The id that a community has now: another one than this when it has moved."""
         async with self.work.read() as session:

@@ -82,6 +82,10 @@ class Moderation:
         """From a slug to the name in that language, as it is known in that community."""
         return await self._names.of(community, language)
 
+    async def communities(self, moderator: Moderator) -> list[Community]:
+        """Those that the operator may choose from; a community's moderator has nothing to choose."""
+        return [] if moderator.community else await self._ledger.reviewed_communities()
+
     async def console_link(self, moderator: Moderator) -> str | Refused:
         """A link to this moderator's community in the browser, which works once and not for long."""
         if not self.console:

@@ -19,7 +19,7 @@ from corrections.errors import (
     NothingToExport,
     UnknownLabel,
 )
-from corrections.export.types import Counts, ExportQuery, Format, Policy
+from corrections.export.types import Counts, ExportQuery, Format, Policy, SnapshotView
 from corrections.ledger import Ledger
 from corrections.review.types import Moderator
 
@@ -113,6 +113,41 @@ class Releases:
             await asyncio.to_thread(draft.unlink, missing_ok=True)
         size = (await asyncio.to_thread(file.stat)).st_size
         return Released(done.name, file, size, done.counts)
+
+    async def preview(self, moderator: Moderator) -> Counts:
+        """What an export would hold by now, and what would be held back."""
+        return (await self._nothing(moderator, ExportQuery(moderator.community))).counts
+
+    async def snapshots(self, moderator: Moderator) -> list[SnapshotView] | Refused:
+        """What was exported, the newest first, whether its file is still kept or not."""
+        try:
+            return await self._ledger.exports.snapshots(moderator)
+        except LedgerError:
+            log.exception("the snapshots were not listed")
+            return Refused("error-ledger")
+
+    async def withdrawn(self, moderator: Moderator, name: str) -> list[str] | Refused:
+        """The files of one of their snapshots that a retraining must leave out."""
+        try:
+            return await self._ledger.exports.withdrawn(moderator, name)
+        except NotFound:
+            return Refused("error-not-found")
+        except LedgerError:
+            log.exception("what was withdrawn was not listed")
+            return Refused("error-ledger")
+
+    async def kept(self) -> set[str]:
+        """The snapshots whose files can be fetched."""
+        return {file.stem for file, _ in await asyncio.to_thread(_files, self._folder)}
+
+    async def file(self, moderator: Moderator, name: str) -> Path | None:
+        """The file of one of their snapshots, while it is kept."""
+        found = await self.snapshots(moderator)
+        if isinstance(found, Refused) or name not in {each.name for each in found}:
+            return None
+        await self.sweep()
+        file = self._folder / f"{name}.zip"
+        return file if await asyncio.to_thread(file.is_file) else None
 
     async def link(self, moderator: Moderator, released: Released, begins: str) -> str | Refused:
         """A link that fetches the file once; ``begins``: how links to the page begin, empty if none do."""

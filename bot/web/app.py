@@ -15,7 +15,7 @@ from bot.desk.limits import RateLimits
 from bot.errors import StartError
 from bot.settings import Settings
 from bot.web import guard, render
-from bot.web.console.routes import TEMPLATES, console_routes
+from bot.web.console.routes import TEMPLATES, add_console
 from bot.web.pages import Pages
 from bot.web.session import Sessions
 from bot.words import words
@@ -71,7 +71,7 @@ def build_app(
         lstrip_blocks=True,
     )
     app.add_routes(pages.routes())
-    app.add_routes(console_routes(desk, secret=secret, minutes=link_minutes, hours=session_hours))
+    add_console(app, desk, secret=secret, minutes=link_minutes, hours=session_hours)
     app.on_cleanup.append(pages.close)
     return app
 

@@ -781,6 +781,34 @@ console-did-add = Character added
 console-did-settings = Settings changed
 console-did-export = Exported
 console-did-import = Imported
+console-export-would = { $count ->
+    [0] Nothing would leave now
+    [one] One picture would leave now
+   *[other] { $count } pictures would leave now
+}
+console-export-making = Making a snapshot; this page looks again by itself.
+console-export-format = Format
+console-export-since = Decided since
+console-export-do = Make a snapshot
+console-export-lead = A snapshot holds approved pictures whose posters agree, and says where each comes from. Its file is kept for { $hours ->
+    [one] one hour
+   *[other] { $hours } hours
+}.
+console-export-made = Snapshots
+console-export-snapshot = Snapshot
+console-export-pictures = Pictures
+console-export-held = Held back
+console-export-withdrawn = Withdrawn since
+console-export-file = File
+console-export-drop = { $count } to drop
+console-export-not-kept = not kept any more
+console-export-nothing = There is nothing that may leave.
+console-export-done = { $count ->
+    [one] Made: { $snapshot }, with one picture.
+   *[other] Made: { $snapshot }, with { $count } pictures.
+}
+console-download = Download
+console-download-once = This link works once. The file has the approved pictures of your place, and says where each comes from.
 console-link = Open this to sign in (works once, for { $minutes ->
     [one] one minute
    *[other] { $minutes } minutes
@@ -854,6 +882,7 @@ release-done = { $count ->
    *[other] { $count } pictures
 } as snapshot { $name }: a folder to train with, in one zip file.
 release-nothing = There is nothing that can be exported.
+release-no-link = It is too large to be attached here, and the page has no address for a link: the operator can set web.public_url, or run whosthat corrections export.
 release-link = It is too large to be attached here. This link works once, for { $hours ->
     [one] one hour
    *[other] { $hours } hours

@@ -662,6 +662,27 @@ console-did-add = 添加了角色
 console-did-settings = 改了设置
 console-did-export = 导出
 console-did-import = 导入
+console-export-would = { $count ->
+    [0] 现在没有可以导出的
+   *[other] 现在可以导出 { $count } 张图片
+}
+console-export-making = 正在制作快照，本页会自动刷新。
+console-export-format = 格式
+console-export-since = 从哪天起决定的
+console-export-do = 制作快照
+console-export-lead = 快照包含已通过、且发图的人同意的图片，并说明每张的来历。文件保留 { $hours } 小时。
+console-export-made = 快照
+console-export-snapshot = 快照编号
+console-export-pictures = 图片
+console-export-held = 未导出
+console-export-withdrawn = 此后收回
+console-export-file = 文件
+console-export-drop = 要去掉 { $count } 张
+console-export-not-kept = 已不再保留
+console-export-nothing = 没有可以导出的。
+console-export-done = 已制作：{ $snapshot }，共 { $count } 张图片。
+console-download = 下载
+console-download-once = 这个链接只能用一次。文件包含你那里已通过的图片，并说明每张的来历。
 console-link = 打开这个链接登录（{ $minutes } 分钟内有效，只能用一次）：{ $url }
 console-page-off = 页面已关闭（web.enabled），所以没有可以登录的控制台。
 console-port-any = web.port 是 0，只有运行中的机器人知道页面地址：请用它显示的链接，或者设置 web.port。
@@ -714,6 +735,7 @@ import-many-labels = 有图片的角色超过 { $most } 个，因此没有导入
 
 release-done = 快照 { $name }：{ $count } 张图片，一个可以直接训练的文件夹，打包成一个 zip 文件。
 release-nothing = 没有可以导出的内容。
+release-no-link = 文件太大，无法作为附件发送，而页面也没有可用于链接的地址：运营者可以设置 web.public_url，或运行 whosthat corrections export。
 release-link = 文件太大，无法作为附件发送。这个链接只能用一次，{ $hours } 小时内有效：
 error-export-disk-full = 磁盘空间不足，无法导出：需要运营者清理空间。
 error-export-moved-on = 导出时内容一直在变化，请再试一次。

@@ -19,8 +19,10 @@ from PIL import Image, UnidentifiedImageError
 
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
+from bot.desk.releases import Releases
 from bot.settings import Settings, load
 from bot.web.app import WebAdapter
+from corrections.export.types import Policy
 from corrections.ledger import Ledger
 from model.errors import PictureError
 from model.near import SIDE, near_key
@@ -113,6 +115,9 @@ async def page_served(folder: Path, eyes: Eyes | None = None, **variables: str) 
         table = TableEyes()
         limits = RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute)
         desk = Desk(eyes or table, ledger, limits, caps={"mebibytes": 20, "megapixels": 64})
+        policy = Policy(True, settings.export.validation, settings.export.test)
+        exports = settings.data_dir / "exports"
+        desk.moderation.releases = Releases(ledger, exports, policy, settings.export.kept_hours)
         async with WebAdapter(desk, settings, SECRET) as web:
             yield Served(web.url, table, ledger, settings, desk)
     finally:

@@ -162,7 +162,7 @@ class Review:
         if isinstance(progress, Refused):
             return html.refusal(request, progress)
         anywhere = Address(*(moderator.community or ("", "")), channel="", message="")
-        choices = await self._desk.suggest(self._person(request), anywhere, "", limit=200)
+        choices = await self._desk.suggest(self._names.person(request), anywhere, "", limit=200)
         context = {
             "cases": await self._shown(request, cases),
             "progress": progress,
@@ -237,12 +237,8 @@ class Review:
         template = "which-part.html" if render.wants_fragment(request) else "which.html"
         return html.page(request, template, context)
 
-    def _person(self, request: web.Request) -> Person:
-        platform, native = _who(request)[0].person
-        return Person(platform, native, render.spoken(request).language)
-
     def _asker(self, request: web.Request, case: CaseView) -> tuple[Person, Address]:
-        return self._person(request), Address(*case.community, channel="", message="")
+        return self._names.person(request), Address(*case.community, channel="", message="")
 
 
 def _who(request: web.Request) -> tuple[Moderator, Filter]:

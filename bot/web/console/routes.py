@@ -9,6 +9,7 @@ from aiohttp import web
 from bot.desk.desk import Desk
 from bot.web.console.bulk import Bulk
 from bot.web.console.characters import Characters
+from bot.web.console.exports import Exports
 from bot.web.console.figures import Figures
 from bot.web.console.names import Names
 from bot.web.console.pictures import Pictures
@@ -23,8 +24,8 @@ FILES = frozenset({"console.css", "console.js", "typeahead.js"})
 """Every file that is served; a request can only name one of them."""
 
 
-def console_routes(desk: Desk, *, secret: bytes, minutes: int, hours: int) -> list[web.RouteDef]:
-    """Every address below ``/review``.
+def add_console(app: web.Application, desk: Desk, *, secret: bytes, minutes: int, hours: int) -> None:
+    """Serve every address below ``/review``, and ``/download``.
 
     Args:
         secret: what the session cookies' key is derived from.
@@ -33,16 +34,19 @@ def console_routes(desk: Desk, *, secret: bytes, minutes: int, hours: int) -> li
     """
     names = Names(desk)
     door = SignIn(desk.moderation.links, ConsoleSessions(secret, hours), minutes)
+    exports = Exports(desk, names)
     parts = (
         *(Review(desk, names), Bulk(desk, names), Characters(desk, names)),
-        *(Figures(desk, names), Pictures(desk)),
+        *(Figures(desk, names), Pictures(desk), exports),
     )
     inside = [
         web.RouteDef(each.method, each.path, door.inside(each.handler), each.kwargs)
         for part in parts
         for each in part.routes()
     ]
-    return [*door.routes(), web.get("/review/static/{name}", _static), *inside]
+    files = web.get("/review/static/{name}", _static)
+    app.add_routes([*door.routes(), *exports.open_routes(), files, *inside])
+    app.on_cleanup.append(exports.close)
 
 
 async def _static(request: web.Request) -> web.FileResponse:
