@@ -80,5 +80,8 @@ class Releasing:
             await self._desk.moderation.exported(outcome)
             return
         link = await self._desk.moderation.export_link(moderator, outcome)
-        behind = refusal(link, w) if isinstance(link, Refused) else link
-        await whisper(interaction, f"{text}\n{w('release-link', hours=self._kept_hours)} {behind}")
+        if isinstance(link, Refused):
+            log.info("an export of %d bytes has nowhere to go: %s", outcome.size, link.key)
+            await whisper(interaction, f"{text}\n{w('release-no-link')}")
+        else:
+            await whisper(interaction, f"{text}\n{w('release-link', hours=self._kept_hours)} {link}")

@@ -18,6 +18,8 @@ from bot.discord_adapter.adapter import DiscordAdapter
 from bot.settings import Settings, load
 from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.web.app import WebAdapter
+from bot.wording_privacy import STANDINGS
+from bot.words import words
 from corrections.ledger import Ledger
 from model.types import Eyes
 from tests.standins.discord import DiscordStandin, Interaction
@@ -441,12 +443,16 @@ class WebConversation:
         self._url, self._stack = url, stack
         self._session: aiohttp.ClientSession | None = None
 
-    async def _post(self, path: str, data: Any) -> dict[str, Any]:
+    async def _browser(self) -> aiohttp.ClientSession:
         if self._session is None:
             jar = aiohttp.CookieJar(unsafe=True)
             session = aiohttp.ClientSession(self._url, cookie_jar=jar, headers={"Accept": "application/json"})
             self._session = await self._stack.enter_async_context(session)
-        async with self._session.post(path, data=data) as response:
+        return self._session
+
+    async def _post(self, path: str, data: Any) -> dict[str, Any]:
+        session = await self._browser()
+        async with session.post(path, data=data) as response:
             said = await response.json()
             return {"sentence": said.get("error", ""), **said}
 
@@ -489,6 +495,28 @@ class WebConversation:
 
     async def undo(self, answer: Answered) -> str:
         return await self._say("/undo", answer)
+
+    async def is_asked(self, answer: Answered) -> bool:
+        looked = await self._post("/name", {"prediction": answer.prediction, "q": "Thor"})
+        return bool(looked.get("may_ask"))
+
+    async def allow(self, answer: Answered) -> str:
+        return await self._say("/learn", answer)
+
+    async def privacy(self) -> str:
+        return await self._standing(None)
+
+    async def choose(self, standing: str) -> str:
+        return await self._standing({"standing": standing})
+
+    async def _standing(self, chosen: dict[str, str] | None) -> str:
+        session = await self._browser()
+        method = "GET" if chosen is None else "POST"
+        async with session.request(method, "/privacy", data=chosen) as response:
+            return words()(STANDINGS[(await response.json())["standing"]][0])
+
+    async def forget(self) -> str:
+        return str((await self._post("/forget", {"sure": "yes"}))["sentence"])
 
     async def _say(self, path: str, answer: Answered, **fields: str) -> str:
         said = await self._post(path, {"prediction": answer.prediction, **fields})
@@ -551,8 +579,8 @@ async def place(
                 DiscordConversation(standin, channel, guild.member(name), lambda: adapter.busy)
                 for name in ("ann", "bob")
             )
-            mia = guild.member("mia", roles=[guild.role("bosses", "manage_guild")])
-            reviewing = [DiscordReviewing(channel, each) for each in (mia, guild.member("cleo"))]
+            boss = guild.member("mia", roles=[guild.role("bosses", "manage_guild")])
+            reviewing = [DiscordReviewing(channel, each) for each in (boss, guild.member("cleo"))]
             yield Place(ann, bob, table, ledger, settings, *reviewing)
             assert standin.violations == []
             assert all(not message.pings for message in standin.replies(channel))

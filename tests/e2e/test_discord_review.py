@@ -374,3 +374,24 @@ async def test_without_the_operators_switch_nothing_of_discord_leaves(tmp_path: 
         sent = await shown(await mia.slash(s.channel, "export"))
         assert "1 held back: Discord training is off (discord.allow_training)." in sent.content
         assert not sent.attachments
+
+
+async def test_what_is_too_large_for_the_chat_is_said_or_linked(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle, **LEARN) as s:
+        (reply,) = await said(s, "red")
+        await shown(await s.ann.click(reply, "May I learn from this?"))
+        mia, s.discord.world.upload_limit = moderator(s.guild), 100
+        case = await shown(await mia.slash(s.channel, "review"))
+        assert "The picture is too large to be shown here." in case.content
+        assert not case.attachments
+        await shown(await mia.click(case, pressed(case, "a")))
+        sent = await shown(await mia.slash(s.channel, "export"))
+        assert not sent.attachments
+        assert "This link works once, for 24 hours:" in sent.content
+        assert re.search(r"http://127\.0\.0\.1:\d+/\S+token=\S+", sent.content)
+        assert len(list((tmp_path / "data" / "exports").iterdir())) == 1
+        gone = await shown(
+            await s.ann.click(await shown(await s.ann.slash(s.channel, "forgetme")), "Yes, forget me")
+        )
+        assert "one picture was removed" in gone.content
+        await until(lambda: not list((tmp_path / "data" / "exports").iterdir()), seconds=40)

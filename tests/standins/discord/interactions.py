@@ -24,8 +24,6 @@ from .world import World
 if TYPE_CHECKING:
     from .people import Channel, User
 
-ATTACHMENT_LIMIT = 10 * 1024 * 1024
-
 
 @dataclass(frozen=True)
 class Interaction:
@@ -263,7 +261,7 @@ class Desk:
         payload["locale"] = world.tallies.locales.get(user.id, "en-US")
         if guild_id is not None:
             payload["guild_locale"] = world.get_guild(guild_id).preferred_locale
-        payload["attachment_size_limit"] = ATTACHMENT_LIMIT
+        payload["attachment_size_limit"] = world.upload_limit
         payload["authorizing_integration_owners"] = {"0": str(guild_id or 0)}
         if source is not None:
             payload["message"] = dict(serializers.message_payload(world, source))

@@ -23,7 +23,6 @@ from .waiting import Changes
 from .world import World
 
 PREFIX = "/api/v10"
-FILE_LIMIT = 10 * 1024 * 1024
 WITHOUT_TOKEN = ("/interactions/", "/webhooks/")
 CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
 MESSAGES = "/channels/{channel_id}/messages"
@@ -105,7 +104,7 @@ class Rest:
 
     def _answer(self, record: RestRequest, body: Any, files: list[UploadedFile]) -> tuple[int, Any]:
         try:
-            if any(len(f.fp.getbuffer()) > FILE_LIMIT for f in files):
+            if any(len(f.fp.getbuffer()) > self._world.upload_limit for f in files):
                 return 413, {"code": 40005, "message": "Request entity too large"}
             answer = self._dispatch(record, body, files)
         except (router.RouteNotImplemented, router.UnsupportedField) as gap:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .snapshots import Response
 
 DISCORD_EPOCH_MS = 1_420_070_400_000
+UPLOAD_LIMIT = 10 << 20
 
 
 class WallClock(Clock):
@@ -47,6 +48,8 @@ class World(Backend):
         super().__init__(clock=WallClock())
         self.cdn: Cdn = cdn
         self.tallies = Tallies()
+        self.upload_limit = UPLOAD_LIMIT
+        """Bytes that a file may have, as interactions tell; servers with boosts have more."""
         self.enforce_deadlines = enforce_deadlines
         self._changes = changes
 
