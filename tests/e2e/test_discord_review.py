@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 from tests.e2e.running import discord_settings, running_bot, start_bot, until
@@ -395,3 +397,40 @@ async def test_what_is_too_large_for_the_chat_is_said_or_linked(tmp_path: Path, 
         )
         assert "one picture was removed" in gone.content
         await until(lambda: not list((tmp_path / "data" / "exports").iterdir()), seconds=40)
+
+
+async def test_a_slow_decision_still_ends_in_the_same_message(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle) as s:
+        await said(s, "red")
+        mia = moderator(s.guild)
+        case = await shown(await mia.slash(s.channel, "review"))
+        with closing(sqlite3.connect(tmp_path / "data" / "whosthat.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # another process writes, for longer than Discord waits
+            sent = await mia.click(case, pressed(case, "r"))
+            assert (await sent.response()).kind == "deferred_update"
+            other.execute("ROLLBACK")
+
+        def done() -> MessageSnapshot | None:
+            now = s.discord.message(case)
+            return now if now is not None and now.content.startswith("Rejected") else None
+
+        after = await s.discord.wait_until(done)
+        assert not after.attachments
+        assert s.bot.rows(CASES) == [("rejected", None)]
+        assert len(s.discord.messages(s.channel, ephemeral=True)) == 4  # post, answer, thanks, review
+
+
+async def test_what_moderators_press_twice_happens_once(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle) as s:
+        await said(s, "red", "green")
+        mia = moderator(s.guild)
+        case = await shown(await mia.slash(s.channel, "review"))
+        click = await mia.click(case, pressed(case, "a"))
+        after = await shown(click)
+        await s.discord.redeliver(click)
+        again = await mia.forge(case, pressed(case, "a"))  # a second click, sent before the first was shown
+        assert "I do not know that button any more." in (await shown(again)).content
+        await s.discord.settle()
+        history = "SELECT action FROM decisions WHERE case_id = ?"
+        assert s.bot.rows(history, case_of(case)) == [("approve",)]
+        assert case_of(after) != case_of(case)
