@@ -272,6 +272,7 @@ class Answers:
 
     def forgotten(self, person: Person) -> list[Address]:
         """Somebody is forgotten: let go of where their pictures were refused; returns those messages."""
+        self._communities.forget(person)
         theirs = [key for key, (_, poster) in self._refusals.items() if poster.key == person.key]
         return [self._refusals.pop(key)[0] for key in theirs]
 

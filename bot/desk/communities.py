@@ -59,6 +59,11 @@ class Communities:
         for each in (old, new):
             self._known.pop(each, None)
 
+    def forget(self, person: Person) -> None:
+        """Somebody is forgotten: what their private chat is called, and what it chose, goes too."""
+        for native in (f"dm:{person.id}", person.id):
+            self._known.pop((person.platform, native), None)
+
     async def language(self, person: Person, community: Community) -> str:
         """The person's client says it; where it speaks none of ours, the community has chosen, or English."""
         return spoken(person.language) or (await self.of(community)).language or FALLBACK

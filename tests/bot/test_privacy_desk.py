@@ -115,6 +115,14 @@ async def test_forgetting_names_what_is_to_be_deleted(desk: Desk, ledger: Ledger
     assert nothing == Forgotten(0, 0, ())
 
 
+async def test_what_a_private_chat_chose_is_forgotten(desk: Desk) -> None:
+    home = Address("test", f"dm:{ANN.id}", "channel", "1")
+    await desk.change_settings(ANN, home, language="zh-CN")
+    assert await desk.language(ANN, home) == "zh-CN"
+    await desk.privacy.forget(ANN, home)
+    assert await desk.language(ANN, home) == "en"
+
+
 async def test_a_refusal_is_forgotten_too(desk: Desk) -> None:
     await desk.answer(asking(b"", message="3"), Voice())
     done = await desk.privacy.forget(ANN, PLACE)
