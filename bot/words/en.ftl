@@ -197,11 +197,12 @@ telegram-help = I say which Marvel film character is in a picture.
     • In a group, write /whois{ $bot } as the caption of a picture or as a reply to one, or reply to me with a picture.
     • Press Right or Wrong below an answer; Wrong lets you say who it is, and you can change your mind: /undo, /mycorrections.
     • Type { $bot } and a name anywhere to look up a character.
+    • You decide what I may learn from your pictures: /privacy; to have everything of yours removed: /forgetme.
     I name fictional characters only, never private people. Pictures are kept for a short time only, longer when somebody says who is in them.
 telegram-help-group = I say which Marvel film character is in a picture.
     • Write /whois{ $bot } as the caption of a picture or as a reply to one, or reply to me with a picture.
     • Press Right or Wrong below an answer; Wrong lets you say who it is. Everybody's click is a vote of their own.
-    • Admins can have every picture answered: /setup{ $bot }
+    • Admins can have every picture answered: /setup{ $bot }, and look through what people said: /review{ $bot }
     I name fictional characters only, never private people.
 telegram-about = I am whosthat { $version }. I know { $characters ->
     [one] one character
@@ -681,6 +682,7 @@ console-reason-suspected = People contradict a sure answer
 console-reason-few = Few have said anything
 console-reason-agreed = Many agree
 console-blind = Hide what the bot said
+console-nothing-fits = Nothing (more) fits this filter, or other moderators are looking at it.
 console-look-again = Look again
 console-stale = The picture has changed meanwhile, so nothing was decided. It comes again.
 console-stale-approved = Somebody was faster, so your decision was not taken: it is approved as { $name }.

@@ -168,11 +168,12 @@ telegram-help = 我会说出图里是哪一位漫威电影角色。
     • 在群里，把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
     • 回答下面有“对”和“不对”；点“不对”就能告诉我是谁，随时可以改主意：/undo、/mycorrections。
     • 在任何地方输入 { $bot } 和名字，就能查找角色。
+    • 可以用你的图片学什么由你决定：/privacy；要删除与你有关的一切：/forgetme。
     我只认虚构角色，从不认真实的人。图片只保留很短的时间；有人说了是谁，才会留得更久。
 telegram-help-group = 我会说出图里是哪一位漫威电影角色。
     • 把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
     • 回答下面有“对”和“不对”；点“不对”就能告诉我是谁。每个人点的都算自己的一票。
-    • 管理员可以让我回答每张图片：/setup{ $bot }
+    • 管理员可以让我回答每张图片：/setup{ $bot }，也可以审核大家说过的：/review{ $bot }
     我只认虚构角色，从不认真实的人。
 telegram-about = 我是 whosthat { $version }，认识 { $characters } 位漫威电影角色。我只认虚构角色，不做人脸识别。
 telegram-all-names = 全部名字
@@ -576,6 +577,7 @@ console-reason-suspected = 大家与很确定的答案相反
 console-reason-few = 说过的人还很少
 console-reason-agreed = 很多人意见一致
 console-blind = 隐藏机器人的答案
+console-nothing-fits = 没有（更多）符合筛选的图片，或者其他管理员正在查看。
 console-look-again = 再看看
 console-stale = 这张图这期间有了变化，所以没有决定。它会再出现。
 console-stale-approved = 有人更快，所以没有采用你的决定：已通过，是{ $name }。

@@ -19,7 +19,7 @@ from bot.web.console import forms, html
 from bot.web.console.names import Names
 from bot.web.console.shown import REASONS, Shown, shown
 from bot.words import Words
-from corrections.review.types import CaseView, Filter, Labels, Moderator
+from corrections.review.types import CaseView, Filter, Labels, Moderator, Progress
 from corrections.types import Address
 
 AHEAD = 2
@@ -172,7 +172,7 @@ class Review:
             "blind": _blind(request),
             "choices": choices,
             "communities": await self._names.communities(moderator),
-            "done": wording_review.finished_text(progress, w).partition("\n")[0],
+            "done": _done(progress, wanted, w),
             "statuses": STATUSES,
             "reasons": tuple(REASONS.items()),
         }
@@ -190,6 +190,7 @@ class Review:
             "progress": progress,
             "said": told,
             "stale": said == "stale",
+            "done": _done(progress, wanted, render.spoken(request)),
             "query": forms.address(wanted),
             "blind": _blind(request),
         }
@@ -268,6 +269,13 @@ def _decision(do: str) -> tuple[Literal["approve", "reject", "skip"] | None, Lab
     if do:
         raise web.HTTPBadRequest
     return None, None
+
+
+def _done(progress: Progress, wanted: Filter, w: Words) -> str:
+    """Why there is no case to show."""
+    if forms.address(wanted):
+        return w("console-nothing-fits")
+    return w("review-done-taken" if progress.open else "review-done")
 
 
 def _sentence(case: CaseView, said: Said, name: str, w: Words) -> str:

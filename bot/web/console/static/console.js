@@ -119,6 +119,8 @@ async function answerTo(card, form, fields) {
 function took(fragment) {
   const progress = fragment.querySelector("#progress");
   if (progress) document.getElementById("progress").replaceWith(progress);
+  const done = fragment.querySelector(".done");
+  if (done) document.getElementById("done").content.replaceChildren(done);
 }
 
 function back(card) {
