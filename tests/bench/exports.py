@@ -17,13 +17,17 @@ from corrections.ledger import Ledger
 from tests.corrections.many import fill
 
 
-async def main(counts: list[int]) -> None:
+async def prepared(folder: Path, count: int) -> None:
+    ledger = await Ledger.open(f"sqlite:///{folder}/ledger.db", folder)
+    await fill(ledger, folder, count)
+    await ledger.close()
+
+
+def main(counts: list[int]) -> None:
     for count in counts:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            ledger = await Ledger.open(f"sqlite:///{folder}/ledger.db", folder)
-            await fill(ledger, folder, count)
-            await ledger.close()
+            asyncio.run(prepared(folder, count))
             for name, form in (
                 ("first", "imagefolder"),
                 ("again", "imagefolder"),
@@ -44,4 +48,4 @@ async def main(counts: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main([int(each) for each in sys.argv[1:]] or [10_000, 100_000]))
+    main([int(each) for each in sys.argv[1:]] or [10_000, 100_000])
