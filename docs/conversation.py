@@ -259,6 +259,74 @@ async def on_telegram(language: str) -> Transcript:
     return log
 
 
+async def reviewed_on_telegram(language: str) -> Transcript:
+    """A group: a poster agrees, people correct, and an admin decides, alone with the bot."""
+    name, _, code, typed = LANGUAGES[language]
+    mia = MODERATORS[language]
+    w, log = words(language), Transcript()
+    async with AsyncExitStack() as stack:
+        standin = await stack.enter_async_context(telegrams.TelegramStandin())
+        desk, _, environ, folder = await opened(
+            stack, TELEGRAM_TOKEN=standin.token, WHOSTHAT_TELEGRAM__API_BASE=standin.api_base
+        )
+        settings = load(environ=environ, folder=folder)
+        bot = await stack.enter_async_context(TelegramAdapter(desk, settings, lambda line: None))
+        await standin.wait_ready()
+        group = standin.group("Fans" if language == "en" else "影迷")
+        person, admin = (standin.user(each, language_code=code) for each in (name, mia))
+        group.add(person)
+        group.add(admin, admin=True)
+
+        def tell(shown: telegrams.MessageSnapshot, to: str = "") -> telegrams.MessageSnapshot:
+            photo = ["[photo]" if language == "en" else "[图片]"] if shown.photo else []
+            log.says("\n".join([*photo, shown.text]), shown.rows, to=to)
+            return shown
+
+        async def press(who: telegrams.User, message: telegrams.MessageSnapshot, label: str) -> Any:
+            log.does(who.name, f"( {label} )")
+            noted = await (await who.press(message, label)).answer()
+            if noted.text:
+                log.says(noted.text, to=who.name)
+            await standin.settle(busy=lambda: bool(bot.busy))
+            return standin.message(message)
+
+        async def write(who: telegrams.User, text: str, **more: Any) -> telegrams.MessageSnapshot:
+            log.does(who.name, text)
+            return await standin.wait_reply(to=await who.send_text(standin.private(who), text, **more))
+
+        for seed, colour in enumerate(("red", "orange")):
+            command = f"/whois@{standin.bot_username}"
+            log.does(name, f"[photo] {command}" if language == "en" else f"[图片] {command}")
+            sent = await person.send_photo(group, drawing(colour, seed=seed), command)
+            answer = tell(await standin.wait_reply(to=sent))
+            if colour == "red":
+                tell(await press(person, answer, w("button-learn")))
+            await press(person, answer, w("button-right"))
+        log.does(mia, f"/review@{standin.bot_username}")
+        asked = await admin.send_text(group, f"/review@{standin.bot_username}")
+        led = tell(await standin.wait_reply(to=asked))
+        log.does(mia, f"( {led.buttons[0].label} )")
+        argument = led.buttons[0].url.rpartition("=")[2]
+        begun = await admin.start(standin.private(admin), argument)
+        case = tell(await standin.wait_reply(to=begun), to=mia)
+        case = tell(await press(admin, case, case.rows[0][0]), to=mia)
+        case = tell(await press(admin, case, w("review-is")), to=mia)
+        await press(admin, case, w("review-search"))
+        question = tell(standin.replies(standin.private(admin))[-1], to=mia)
+        log.does(mia, typed)
+        await admin.send_text(standin.private(admin), typed, reply_to=question)
+        await standin.settle(busy=lambda: bool(bot.busy))
+        found = tell(standin.replies(standin.private(admin))[-1], to=mia)
+        if language != "en":  # it was not clear who is meant
+            await press(admin, found, found.rows[0][0])
+            tell(standin.replies(standin.private(admin))[-1], to=mia)
+        tell(await write(admin, "/stats"), to=mia)
+        tell(await write(person, "/privacy"), to=name)
+        sure = tell(await write(person, "/forgetme"), to=name)
+        tell(await press(person, sure, w("forget-button")), to=name)
+    return log
+
+
 class _Read(HTMLParser):
     """The answer on the page as somebody reads it: lines, and buttons in brackets."""
 
@@ -331,6 +399,7 @@ def page() -> str:
         ("Discord", on_discord),
         ("Discord, reviewed", reviewed_on_discord),
         ("Telegram", on_telegram),
+        ("Telegram, reviewed", reviewed_on_telegram),
         ("The page", on_the_page),
     ):
         parts.append(f"## {title}")

@@ -77,9 +77,8 @@ class Privacy:
         if isinstance(outcome, Refused):
             return Alert(refusal(outcome, w))
         self._moderators.forget(who)
-        for each in outcome.replies:
-            if each.platform == PLATFORM:
-                self._background.start(self._speaker.delete(each), "delete-reply")
+        ours = [each for each in outcome.replies if each.platform == PLATFORM]
+        self._background.start(self._speaker.delete_all(ours), "delete-replies")
         text = html.escape(forgotten_text(outcome.pictures, outcome.votes, w))
         self._background.start(self._speaker.change(place_of(message), text), "forgotten")
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from corrections.types import Address
 
 log = logging.getLogger(__name__)
 
+DELETED_AT_ONCE = 100
 UPLOAD_SECONDS = 300.0
 """For how long a part of a large file may be on its way."""
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -140,6 +141,18 @@ class Speaker:
         except TelegramError as error:
             if not no_trouble(error):
                 log.warning("a message of ours could not be deleted: %s", error)
+
+    async def delete_all(self, places: Sequence[Address]) -> None:
+        """Delete many messages of ours; those of more than two days stay, as Telegram wants it."""
+        chats: dict[int, list[int]] = {}
+        for each in places:
+            chats.setdefault(chat_of(each)[0], []).append(int(each.message))
+        for chat, messages in chats.items():
+            for start in range(0, len(messages), DELETED_AT_ONCE):
+                try:
+                    await self.bot.delete_messages(chat, messages[start : start + DELETED_AT_ONCE])
+                except TelegramError as error:
+                    log.info("messages of ours could not be deleted in chat %s: %s", chat, error)
 
 
 class MessageVoice:
