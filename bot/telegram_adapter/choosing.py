@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import logging
 
 from telegram import MaybeInaccessibleMessage, Message
+from telegram.error import TelegramError
 
 from bot.desk.communities import ALL
 from bot.desk.desk import Desk
@@ -18,6 +20,8 @@ from bot.telegram_adapter.voices import Speaker
 from bot.wording import refusal
 from bot.words import Words, words
 from corrections.types import LANGUAGES, Address, CommunitySettings
+
+log = logging.getLogger(__name__)
 
 PER_MINUTE = (3, 5, 10, 20)
 LANGUAGE_NAMES = {"en": "telegram-language-en", "zh-CN": "telegram-language-zh"}
@@ -34,12 +38,15 @@ class Choosing:
 
     async def show(self, message: Message, who: Person, place: Address, w: Words) -> None:
         """Answer ``/setup``."""
-        if is_private(place):
-            text, keyboard = html.escape(w("telegram-setup-elsewhere")), None
-        elif not await self._admins.wrote(message):
-            text, keyboard = html.escape(w("telegram-setup-refused")), None
-        else:
-            text, keyboard = await self._page(place, w)
+        text, keyboard = html.escape(w("telegram-setup-refused")), None
+        try:
+            if is_private(place):
+                text = html.escape(w("telegram-setup-elsewhere"))
+            elif await self._admins.wrote(message):
+                text, keyboard = await self._page(place, w)
+        except TelegramError as error:  # it does not say whether they are an admin
+            log.warning("settings were not shown: %s", error)
+            text = html.escape(w("error-trouble"))
         await self._speaker.say(place, text, keyboard)
 
     async def choose(self, message: MaybeInaccessibleMessage, slot: str, who: Person, place: Address) -> str:

@@ -205,6 +205,10 @@ async def test_trouble_at_telegram_loses_no_decision(tmp_path: Path, bundle: Pat
         for seed, colour in enumerate(["red", "green", "blue", "purple"]):
             await corrected(s, colour, seed=seed)
         boss, private = s.group.owner, s.telegram.private(s.group.owner)
+        for command in ("review", "setup"):  # nobody knows who is an admin, and never was told
+            s.telegram.fail_next("getChatMember", 429, retry_after=30)
+            sent = await boss.send_text(s.group, f"/{command}@whosthat_test_bot")
+            assert (await s.telegram.wait_reply(to=sent)).text.startswith("Something went wrong on my side")
         s.telegram.fail_next("getChatMember", 429, retry_after=1)
         s.telegram.fail_next("sendPhoto", 429, retry_after=1)
         shown = await begun(s.telegram, boss, s.group)
