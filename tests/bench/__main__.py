@@ -30,6 +30,7 @@ from rich.table import Table
 
 from model.supervisor import WorkerSupervisor
 from model.worker.options import WorkerOptions
+from tests.bench import console
 from tests.standins.drawings import drawing
 
 ROOT = Path(__file__).parents[2]
@@ -166,10 +167,10 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=40, help="pictures that both answer")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     arguments = parser.parse_args()
-    console = Console()
+    screen = Console()
     folder = Path(tempfile.mkdtemp(prefix="whosthat-bench-"))
     try:
-        rows = _measure(folder, arguments, console)
+        rows = _measure(folder, arguments, screen)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table = Table("figure", "whosthat", "pipeline", "ratio", "bound")
@@ -177,7 +178,7 @@ def main() -> None:
         ratio = f"{row.ratio:.1f}×" if row.ratio else ""
         peer = _shown(row.peer, row.unit) if row.peer else ""
         table.add_row(row.name, _shown(row.ours, row.unit), peer, ratio, row.bound)
-    console.print(table)
+    screen.print(table)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=1))
 
@@ -187,7 +188,7 @@ def _shown(values: tuple[float, ...], unit: str) -> str:
     return f"{statistics.median(values):.1f} {unit}{spread}"
 
 
-def _measure(folder: Path, arguments: argparse.Namespace, console: Console) -> list[Row]:
+def _measure(folder: Path, arguments: argparse.Namespace, screen: Console) -> list[Row]:
     peer, bot, data = folder / "peer", folder / "bot", folder / "data"
     bot.mkdir()
     subprocess.run(
@@ -197,7 +198,7 @@ def _measure(folder: Path, arguments: argparse.Namespace, console: Console) -> l
     first, _ = _start_bot(bot, data)
     rows.append(Row("first start, the model prepared", (first,), "s"))
     ours, theirs = [], []
-    for _ in track(range(arguments.runs), "starting", console=console, transient=True):
+    for _ in track(range(arguments.runs), "starting", console=screen, transient=True):
         ours.append(_start_bot(bot, data))
         theirs.append(_start_peer(peer))
     seconds = [tuple(each[0] for each in side) for side in (ours, theirs)]
@@ -208,8 +209,11 @@ def _measure(folder: Path, arguments: argparse.Namespace, console: Console) -> l
     for seed in range(arguments.pictures):
         pictures.append(folder / f"{seed}.jpg")
         pictures[-1].write_bytes(drawing("red", seed=seed, size=(1280, 960), kind="JPEG"))
-    shown = track(pictures, "asking", console=console, transient=True)
+    shown = track(pictures, "asking", console=screen, transient=True)
     rows.append(asyncio.run(_answers(data / "models", peer, shown)))
+    decisions = tuple(asyncio.run(console.measure(folder / "console")))
+    rows.append(Row(f"a decision costs, {console.CASES:,} open cases", decisions, "ms", bound="< 150 ms"))
+    rows.append(Row("… 95 of 100 less than", (console.p95(decisions),), "ms", bound="< 150 ms"))
     return rows
 
 

@@ -11,6 +11,7 @@ import asyncio
 import random
 import re
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -163,7 +164,7 @@ def _forms(page: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def p95(values: list[float]) -> float:
+def p95(values: Sequence[float]) -> float:
     """What 95 of 100 stay below."""
     return sorted(values)[min(len(values) - 1, int(0.95 * len(values)))]
 
