@@ -188,6 +188,32 @@ def _as_discord_tells(command: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
+async def test_moderators_commands_are_for_servers_and_ones_own_for_everywhere(
+    client: WhosthatClient,
+) -> None:
+    translator = CatalogueTranslator()
+    commands = [
+        await each.get_translated_payload(client._tree, translator) for each in client._tree.get_commands()
+    ]
+    contexts = {each["name"]: sorted(each["contexts"]) for each in commands}
+    for name in ("review", "stats", "characters", "export", "console"):
+        assert contexts[name] == [0], name
+    for name in ("privacy", "forgetme"):
+        assert contexts[name] == [0, 1], name
+    # Roles that /setup names need no permission of Discord's, so only /setup itself asks for one.
+    asked = {each["name"] for each in commands if each["default_member_permissions"] is not None}
+    assert asked == {"setup"}
+    (group,) = (each for each in commands if each["name"] == "characters")
+    assert [each["name"] for each in group["options"]] == [
+        "list",
+        "add",
+        "accept",
+        "refuse",
+        "rename",
+        "merge",
+    ]
+
+
 async def test_every_kind_of_chinese_reads_chinese_and_others_english() -> None:
     translator, text = CatalogueTranslator(), translated("discord-whois-menu")
     context: Any = app_commands.TranslationContext(app_commands.TranslationContextLocation.other, data=None)
