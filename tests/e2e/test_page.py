@@ -240,6 +240,29 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(
             assert size is None or size["height"] >= 44  # a finger's width
 
 
+async def test_consent_and_being_forgotten_on_a_phone(browser: Browser, served: Served) -> None:
+    async with watched(browser, served.url, viewport=PHONE, has_touch=True, is_mobile=True) as seen:
+        page = seen.page
+        await choose(page, drawing("red"))
+        await answered(page, RED)
+        await page.get_by_role("button", name="May I learn from this?").tap()
+        await expect(page.locator("#live")).to_contain_text("Thank you! I may learn from this picture")
+        await expect(page.get_by_role("button", name="May I learn from this?")).to_have_count(0)
+        await page.get_by_role("link", name="What I learn from").tap()
+        await expect(page.get_by_role("button", name="From now on", pressed=True)).to_be_visible()
+        await page.get_by_role("button", name="None of them").tap()
+        await expect(page.get_by_role("button", name="None of them", pressed=True)).to_be_visible()
+        await page.get_by_text("Forget me", exact=True).tap()
+        for button in await page.get_by_role("button").all():
+            size = await button.bounding_box()
+            assert size is None or size["height"] >= 44
+        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        await page.get_by_role("button", name="Yes, forget me").tap()
+        await expect(page.get_by_role("status")).to_contain_text("you are forgotten: one picture was removed")
+        await page.get_by_role("link", name="Back to the page").tap()
+        await expect(page.get_by_role("button", name="choose a file")).to_be_visible()
+
+
 async def test_what_a_screen_reader_finds(seen: Watched) -> None:
     page = seen.page
     await expect(page.locator("body")).to_match_aria_snapshot("""
