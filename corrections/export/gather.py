@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from sqlalchemy import ColumnElement, case, exists, func, select, true
+from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.blobs import BlobStore
-from corrections.cases import APPROVED
-from corrections.consent import post_consented
+from corrections.export.scope import Scope
 from corrections.export.types import Counts, Progress
 from corrections.review.types import Labels
 from corrections.tables import (
@@ -40,50 +39,8 @@ from corrections.types import Community
 from corrections.vocabulary import Vocabulary
 from model.types import NOBODY
 
-DISCORD = "discord"
-"""The platform whose pictures need the operator's switch."""
-
 PAGE = 400
 """Pictures read in one go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A question put in the database's own terms; ``community`` and ``character`` exist."""
-
-    community: int | None
-    since: datetime | None
-    character: str | None
-    allow_discord: bool
-
-    def post(self) -> ColumnElement[bool]:
-        """Whether a post is in question at all."""
-        return true() if self.community is None else PostRow.community_id == self.community
-
-    def allowed(self) -> ColumnElement[bool]:
-        """Whether the policy lets a post be learned from."""
-        return true() if self.allow_discord else PostRow.platform != DISCORD
-
-    def case(self) -> ColumnElement[bool]:
-        """Whether a case is approved and in question."""
-        approved = CaseRow.status == APPROVED
-        return approved if self.since is None else approved & (CaseRow.decided_at >= self.since)
-
-    def may_leave(self) -> ColumnElement[bool]:
-        """Whether a picture is approved and agreed to, correlated on `BlobRow`."""
-        here = PostRow.blob_id == BlobRow.id, self.post(), self.allowed()
-        approved = exists().where(*here, PostRow.case_id == CaseRow.id, self.case()).correlate(BlobRow)
-        return approved & self.agreed() & BlobRow.erased_at.is_(None)
-
-    def agreed(self) -> ColumnElement[bool]:
-        """Whether the poster of an allowed post agrees, correlated on `BlobRow`."""
-        here = PostRow.blob_id == BlobRow.id, self.post(), self.allowed()
-        return exists().where(*here, post_consented()).correlate(BlobRow)
-
-    def candidate(self) -> ColumnElement[bool]:
-        """Whether a picture is approved, correlated on `BlobRow`."""
-        here = PostRow.blob_id == BlobRow.id, self.post(), PostRow.case_id == CaseRow.id
-        return exists().where(*here, self.case()).correlate(BlobRow)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.errors import NotFound
-from corrections.export.gather import Scope
+from corrections.export.scope import Scope
 from corrections.export.splits import Fate, Group, Splitter, as_split
 from corrections.export.types import Counts, SnapshotView
 from corrections.tables import BlobRow, CommunityRow, DecisionRow, SnapshotItemRow, SnapshotRow, SplitGroupRow
