@@ -10,7 +10,7 @@ SPECS := $(wildcard ../shared/specs)
 export WHOSTHAT_PICTURES ?= $(abspath $(PICTURES))
 export WHOSTHAT_SPECS ?= $(abspath $(SPECS))
 
-.PHONY: run test lint format bench lock setup setup-dev clean
+.PHONY: run test lint format bench bench-review lock setup setup-dev clean
 
 run: setup ## set everything up and run the bot and its page
 	@exec $(BIN)/whosthat run
@@ -50,6 +50,9 @@ format: setup-dev
 
 bench: setup-dev ## how long it takes to be ready, and to answer
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-review: setup-dev ## how clean an export is, beside majority vote and Dawid-Skene; what a decision costs
+	@$(BIN)/python -m tests.bench.review $(ARGS)
 
 lock: ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/pip install -q uv

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, case, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections import characters
@@ -31,20 +32,21 @@ OF_CASES = (APPROVE, REJECT, SKIP, UNDO, AUTO)
 UNDOABLE = (APPROVE, REJECT, SKIP)
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Who rules, by which action, when, and what names mean there; ``by`` is a person's row."""
+
+    by: int
+    action: str
+    at: datetime
+    home: Community
+    vocabulary: Vocabulary
+
+
 async def settle(
-    session: AsyncSession,
-    row: CaseRow,
-    status: str,
-    labels: Labels | None,
-    *,
-    by: int,
-    action: str,
-    at: datetime,
-    home: Community,
-    vocabulary: Vocabulary,
-    judges: bool = False,
+    session: AsyncSession, row: CaseRow, status: str, labels: Labels | None, ruling: Ruling, judges: bool
 ) -> set[int]:
-    """Give a case another status, and write who did.
+    """Give a case another status, and write who did; the caller flushes.
 
     Args:
         judges: whether the people who voted were confirmed or contradicted by it: a person looked at it.
@@ -53,20 +55,19 @@ async def settle(
         The people whose trust changed.
     """
     state = await _state(session, row)
-    touched = await _unjudge(session, row, state, home, vocabulary)
+    touched = await _unjudge(session, row, state, ruling)
     judged: int | None = None
     if judges and status == APPROVED:
-        judged = await session.scalar(select(func.max(VoteEventRow.id))) or 0
-        touched |= await _judge(session, row, labels or (), judged, +1, home, vocabulary, but=by)
+        people, judged = await _judge(session, row, labels or (), None, +1, ruling, but=ruling.by)
+        touched |= people
     row.status, row.decided = status, None if labels is None else list(labels)
-    row.decided_at = at if status != OPEN else None
+    row.decided_at = ruling.at if status != OPEN else None
     row.revision += 1
     row.skipped_at = row.claimed_by = row.claimed_until = None
     after = {"status": row.status, "decided": row.decided, "revision": row.revision, "judged": judged}
     if judged is not None:
-        after["judge"] = by
-    session.add(_entry(row, by, action, state, after, at))
-    await session.flush()
+        after["judge"] = ruling.by
+    session.add(_entry(row, ruling.by, ruling.action, state, after, ruling.at))
     return touched
 
 
@@ -78,15 +79,7 @@ async def skip(session: AsyncSession, row: CaseRow, by: int, at: datetime) -> No
     await session.flush()
 
 
-async def undone(
-    session: AsyncSession,
-    entry: DecisionRow,
-    row: CaseRow,
-    by: int,
-    at: datetime,
-    home: Community,
-    vocabulary: Vocabulary,
-) -> set[int]:
+async def undone(session: AsyncSession, entry: DecisionRow, row: CaseRow, ruling: Ruling) -> set[int]:
     """Let what was before an entry hold again.
 
     Returns:
@@ -96,22 +89,24 @@ async def undone(
     if entry.action == SKIP:
         previous = before.get("skipped_at")
         row.skipped_at = datetime.fromisoformat(previous) if previous else None
-        session.add(_entry(row, by, UNDO, dict(entry.after or {}), before | {"undoes": entry.id}, at))
+        after = before | {"undoes": entry.id}
+        session.add(_entry(row, ruling.by, UNDO, dict(entry.after or {}), after, ruling.at))
         await session.flush()
         return set()
     state = await _state(session, row)
-    touched = await _unjudge(session, row, state, home, vocabulary)
+    touched = await _unjudge(session, row, state, ruling)
     judged, judge = before.get("judged"), before.get("judge")
     row.status, row.decided = before["status"], before["decided"]
     if judged is not None:
         labels = tuple(before["decided"] or ())
-        touched |= await _judge(session, row, labels, judged, +1, home, vocabulary, but=judge)
+        people, _ = await _judge(session, row, labels, judged, +1, ruling, but=judge)
+        touched |= people
     earlier = before.get("decided_at")
     row.decided_at = datetime.fromisoformat(earlier) if earlier else None
     row.revision += 1
     row.claimed_by = row.claimed_until = None
     after = {**before, "revision": row.revision, "undoes": entry.id}
-    session.add(_entry(row, by, UNDO, state, after, at))
+    session.add(_entry(row, ruling.by, UNDO, state, after, ruling.at))
     await session.flush()
     return touched
 
@@ -140,11 +135,11 @@ async def to_undo(session: AsyncSession, by: int, community: int | None) -> Deci
         before = entries[-1].id
 
 
-async def latest(session: AsyncSession, case: int) -> DecisionRow | None:
+async def latest(session: AsyncSession, case_id: int) -> DecisionRow | None:
     """The entry that gave a case the status that it has."""
     entry: DecisionRow | None = await session.scalar(
         select(DecisionRow)
-        .where(DecisionRow.case_id == case, DecisionRow.action.in_((APPROVE, REJECT, UNDO, AUTO)))
+        .where(DecisionRow.case_id == case_id, DecisionRow.action.in_((APPROVE, REJECT, UNDO, AUTO)))
         .order_by(DecisionRow.id.desc())
         .limit(1)
     )
@@ -192,72 +187,90 @@ async def _state(session: AsyncSession, row: CaseRow) -> dict[str, Any]:
     return state
 
 
-async def _unjudge(
-    session: AsyncSession, row: CaseRow, state: dict[str, Any], home: Community, vocabulary: Vocabulary
-) -> set[int]:
+async def _unjudge(session: AsyncSession, row: CaseRow, state: dict[str, Any], ruling: Ruling) -> set[int]:
     """Take back what the decision that holds said of people."""
     if state["judged"] is None:
         return set()
     labels = tuple(row.decided or ())
-    return await _judge(session, row, labels, state["judged"], -1, home, vocabulary, but=state.get("judge"))
+    people, _ = await _judge(session, row, labels, state["judged"], -1, ruling, but=state.get("judge"))
+    return people
 
 
 async def _judge(
     session: AsyncSession,
     row: CaseRow,
     labels: Labels,
-    upto: int,
+    upto: int | None,
     sign: int,
-    home: Community,
-    vocabulary: Vocabulary,
+    ruling: Ruling,
     but: int | None,
-) -> set[int]:
-    """Count for or against everybody whose vote stood at that event; ``but``: never for oneself."""
-    stood = await standing_at(session, row.id, upto)
+) -> tuple[set[int], int]:
+    """Count for or against everybody whose vote stood at that event; ``but``: never for oneself.
+
+    Returns:
+        These people, and the last event that was looked at.
+    """
+    stood, last = await standing_at(session, row.id, upto)
     stood.pop(but or 0, None)
     if not stood:
-        return set()
+        return set(), last
+    home, vocabulary = ruling.home, ruling.vocabulary
     right = settled(labels, vocabulary, home)
-    found = await session.scalars(
-        select(TrustRow).where(TrustRow.community_id == row.community_id, TrustRow.person_id.in_(stood))
+    confirmed = [person for person, said in stood.items() if settled(sorted(said), vocabulary, home) == right]
+    hit = case((TrustRow.person_id.in_(confirmed), sign), else_=0)
+    done = await session.scalars(
+        update(TrustRow)
+        .where(TrustRow.community_id == row.community_id, TrustRow.person_id.in_(stood))
+        .values(
+            judged=_not_below_none(TrustRow.judged + sign),
+            confirmed=_not_below_none(TrustRow.confirmed + hit),
+        )
+        .returning(TrustRow.person_id),
+        execution_options={"synchronize_session": False},
     )
-    trust = {each.person_id: each for each in found}
-    for person, opinion in stood.items():
-        each = trust.get(person)
-        if each is None:
-            each = TrustRow(community_id=row.community_id, person_id=person, judged=0, confirmed=0)
-            session.add(each)
-        each.judged = max(0, each.judged + sign)
-        if settled(sorted(opinion), vocabulary, home) == right:
-            each.confirmed += sign
-        each.confirmed = min(each.judged, max(0, each.confirmed))
-    await session.flush()
-    return set(stood)
+    known = set(done)
+    session.add_all(
+        TrustRow(
+            community_id=row.community_id, person_id=person, judged=1, confirmed=int(person in confirmed)
+        )
+        for person in stood
+        if person not in known and sign > 0
+    )
+    return set(stood), last
 
 
-async def standing_at(session: AsyncSession, case: int, upto: int) -> dict[int, frozenset[str]]:
-    """By person what they said of a case when that event was the last: the latest of their opinions that
-    had been given there, on whichever copy."""
-    given = (
-        select(VoteEventRow.blob_id).where(VoteEventRow.case_id == case, VoteEventRow.id <= upto).distinct()
-    )
-    events = await session.scalars(
-        select(VoteEventRow)
-        .where(VoteEventRow.blob_id.in_(given), VoteEventRow.id <= upto)
-        .order_by(VoteEventRow.id)
-    )
+def _not_below_none(value: ColumnElement[int]) -> ColumnElement[int]:
+    return case((value < 0, 0), else_=value)
+
+
+async def standing_at(
+    session: AsyncSession, case_id: int, upto: int | None
+) -> tuple[dict[int, frozenset[str]], int]:
+    """By person what they said of a case when that event was the last, None for now.
+
+    It is the latest of their opinions that had been given there, on whichever copy.
+
+    Returns:
+        That, and the last event that matters for it.
+    """
+    given = select(VoteEventRow.blob_id).where(VoteEventRow.case_id == case_id)
+    query = select(VoteEventRow).where(VoteEventRow.blob_id.in_(given))
+    if upto is not None:
+        query = query.where(VoteEventRow.id <= upto)
+    last = 0
     histories: defaultdict[tuple[int, int], list[VoteEventRow]] = defaultdict(list)
-    for event in events:
+    for event in await session.scalars(query.order_by(VoteEventRow.id)):
         histories[event.person_id, event.blob_id].append(event)
+        last = event.id
     standing: dict[int, tuple[int, frozenset[str]]] = {}
     for (person, _), history in histories.items():
         stack = replay(history)
-        if not stack or not any(case in opinion.cases for opinion in stack):
+        if not stack or not any(case_id in opinion.cases for opinion in stack):
             continue
         top = stack[-1]
         if person not in standing or standing[person][0] < top.event_id:
             standing[person] = (top.event_id, top.labels)
-    return {person: labels for person, (_, labels) in standing.items()}
+    return {person: labels for person, (_, labels) in standing.items()}, last
 
 
 def proposals_among(labels: Sequence[str], vocabulary: Vocabulary) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -20,7 +20,9 @@ from corrections.review.priority import GONE, SKIPPED, priority
 from corrections.review.reading import Said
 from corrections.review.types import Guess, Labels
 from corrections.tables import BlobRow, CaseRow, PostRow
+from corrections.types import Community
 from corrections.vocabulary import Vocabulary
+from model.types import NOBODY
 
 OPEN: Literal["open"] = "open"
 COUNTED_FOR = 60.0
@@ -45,10 +47,16 @@ class Scorer:
         self._approved: dict[int, tuple[float, Counter[str]]] = {}
 
     async def weighed(
-        self, session: AsyncSession, vocabulary: Vocabulary, rows: Collection[CaseRow], at: datetime
+        self,
+        session: AsyncSession,
+        vocabulary: Vocabulary,
+        rows: Collection[CaseRow],
+        at: datetime,
+        home: Mapping[int, Community] | None = None,
     ) -> list[Scored]:
         """What the votes of these cases come to now; nothing is written."""
-        home = await reading.communities(session, {row.community_id for row in rows})
+        if home is None:
+            home = await reading.communities(session, {row.community_id for row in rows})
         said = await reading.said(session, vocabulary, {row.id: home[row.community_id] for row in rows})
         guesses = await reading.guesses(session, [row.id for row in rows])
         scored = []
@@ -91,8 +99,7 @@ class Scorer:
                 row.revision += 1
             row.agreement, row.voters, row.agreed = weighed.probability, weighed.voters, weighed.agreed
             approved = await self._approved_cases(session, row.community_id)
-            rarest = min((approved[slug] for slug in leading or ["nobody"]), default=0)
-            row.reason, row.priority = priority(weighed, each.guess, rarest)
+            row.reason, row.priority = priority(weighed, each.guess, rarest(weighed.leading, approved))
             if row.status != OPEN:
                 row.reason, row.priority = self._decided(each)
             if row.skipped_at is not None and row.status == OPEN:
@@ -101,6 +108,12 @@ class Scorer:
                 row.priority = GONE
         await session.flush()
         return scored
+
+    def approved(self, community: int, labels: Iterable[str], count: int = 1) -> None:
+        """A case has been approved here, or (-1) is so no longer."""
+        if community in self._approved:
+            for slug in tuple(labels) or (NOBODY,):
+                self._approved[community][1][slug] += count
 
     def _decided(self, scored: Scored) -> tuple[str, float]:
         """A decided case is worth another look when people contradict the decision who spoke after it."""
@@ -112,7 +125,7 @@ class Scorer:
         return "agreed", 0.0
 
     async def _approved_cases(self, session: AsyncSession, community: int) -> Counter[str]:
-        """How many approved cases each character has; of a minute ago at most."""
+        """How many approved cases each character has; what other processes approve is seen in a minute."""
         until, counted = self._approved.get(community, (0.0, Counter()))
         if time.monotonic() > until:
             decided = cast(CaseRow.decided, Text)
@@ -122,10 +135,15 @@ class Scorer:
                 .where(CaseRow.community_id == community, CaseRow.status == APPROVED)
                 .group_by(decided)
             ):
-                for slug in labels_of(text) or ("nobody",):
+                for slug in labels_of(text) or (NOBODY,):
                     counted[slug] += count
             self._approved[community] = (time.monotonic() + COUNTED_FOR, counted)
         return counted
+
+
+def rarest(leading: Labels | None, approved: Mapping[str, int]) -> int:
+    """How many approved cases the rarest of these has."""
+    return min(approved.get(slug, 0) for slug in leading or (NOBODY,))
 
 
 def labels_of(text: str | None) -> Labels:

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.consent import post_consented
-from corrections.review import reading
 from corrections.review.scores import Scored, Scorer
 from corrections.review.types import CasePicture, CaseView, Labels
 from corrections.tables import BlobRow, CaseRow, PostRow
@@ -26,19 +25,20 @@ async def view(
     scorer: Scorer,
     vocabulary: Vocabulary,
     rows: Sequence[CaseRow],
+    home: Mapping[int, Community],
     me: int | None,
     at: datetime,
 ) -> list[CaseView]:
-    """These cases, in this order; ``me``: the moderator's row, if they have one yet."""
+    """These cases, in this order.
+
+    Args:
+        home: the communities by their rows.
+        me: the moderator's row, if they have one yet.
+    """
     if not rows:
         return []
-    ids = [row.id for row in rows]
-    scored = {each.row.id: each for each in await scorer.weighed(session, vocabulary, rows, at)}
-    home = await reading.communities(session, {row.community_id for row in rows})
-    pictures = await _pictures(session, ids)
-    leaving = set(
-        await session.scalars(select(PostRow.case_id).where(PostRow.case_id.in_(ids), post_consented()))
-    )
+    scored = {each.row.id: each for each in await scorer.weighed(session, vocabulary, rows, at, home)}
+    pictures, leaving = await _pictures(session, [row.id for row in rows])
     return [
         _view(scored[row.id], home[row.community_id], vocabulary, pictures[row.id], row.id in leaving, me, at)
         for row in rows
@@ -88,7 +88,10 @@ def taken(row: CaseRow, me: int | None, at: datetime) -> bool:
     return row.claimed_until is not None and row.claimed_until > at and row.claimed_by != me
 
 
-async def _pictures(session: AsyncSession, cases: Sequence[int]) -> Mapping[int, list[CasePicture]]:
+async def _pictures(
+    session: AsyncSession, cases: Sequence[int]
+) -> tuple[Mapping[int, list[CasePicture]], set[int]]:
+    """The pictures of each case, and the cases with a post that has consent."""
     rows = await session.execute(
         select(
             PostRow.case_id,
@@ -97,6 +100,7 @@ async def _pictures(session: AsyncSession, cases: Sequence[int]) -> Mapping[int,
             BlobRow.height,
             BlobRow.erased_at,
             func.min(PostRow.created_at),
+            func.max(case((post_consented(), 1), else_=0)),
         )
         .join(BlobRow, PostRow.blob_id == BlobRow.id)
         .where(PostRow.case_id.in_(cases))
@@ -104,8 +108,11 @@ async def _pictures(session: AsyncSession, cases: Sequence[int]) -> Mapping[int,
         .order_by(BlobRow.id)
     )
     pictures: defaultdict[int, list[CasePicture]] = defaultdict(list)
-    for case, sha256, width, height, erased, posted in rows:
-        pictures[case].append(CasePicture(sha256, width, height, erased is None, posted))
+    leaving: set[int] = set()
+    for case_id, sha256, width, height, erased, posted, consented in rows:
+        pictures[case_id].append(CasePicture(sha256, width, height, erased is None, posted))
+        if consented:
+            leaving.add(case_id)
     for each in pictures.values():
         each.sort(key=lambda picture: (not picture.there, -picture.width * picture.height))
-    return pictures
+    return pictures, leaving
