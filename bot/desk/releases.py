@@ -99,7 +99,10 @@ class Releases:
     async def _nothing(self, moderator: Moderator, query: ExportQuery) -> Nothing:
         try:
             return Nothing(await self._ledger.exports.preview(query, self._policy, moderator))
-        except LedgerError:  # nothing was ever posted there, or it is another question by now
+        except NothingToExport:  # nothing was ever posted there
+            return Nothing(Counts())
+        except LedgerError:
+            log.exception("what is held back was not counted")
             return Nothing(Counts())
 
     async def _write(self, moderator: Moderator, query: ExportQuery, form: Format) -> Released:
