@@ -153,6 +153,7 @@ def _unpack(archive: Path, staging: Path, progress: Progress) -> Manifest:
                     found[name] = copy(content, staging / name)
                     if digest_in(name) not in (None, found[name]):
                         raise BackupError(f"this backup is damaged: {name} is not what its name says")
+            _read_out(tar)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BackupError("this is not a backup of whosthat, or it breaks off") from error
     if not manifest:
@@ -163,6 +164,18 @@ def _unpack(archive: Path, staging: Path, progress: Progress) -> Manifest:
         raise BackupError(f"this backup is damaged: {wrong[0][0]!r} is not as its manifest says")
     progress(1.0)
     return said
+
+
+def _read_out(tar: tarfile.TarFile) -> None:
+    """Read what comes after the last member, so that a file that breaks off there is found out too.
+
+    Raises:
+        EOFError, gzip.BadGzipFile: it breaks off, or is damaged.
+        BackupError: it is more than a tar file ends with.
+    """
+    assert tar.fileobj is not None, "opened with a file"
+    if len(tar.fileobj.read(tarfile.RECORDSIZE + 1)) > tarfile.RECORDSIZE:
+        raise BackupError("this is not a backup of whosthat: something comes after its end")
 
 
 def _prepare(staging: Path, manifest: Manifest) -> None:

@@ -31,7 +31,7 @@ from corrections.ledger import Ledger
 from corrections.lock import DataDirLock
 from corrections.people import KEY_FILE
 from corrections.restore import restore
-from corrections.schema import upgrade
+from corrections.schema import head, upgrade
 from tests.corrections.support import ANNA, BELA, address, answer, digest, moment, seen
 
 PICTURES = 5
@@ -95,7 +95,7 @@ def test_the_archive_is_a_plain_tar_that_describes_itself(home: Path, archive: P
             content = tar.extractfile(name)
             assert content and hashlib.sha256(content.read()).hexdigest() == sha256
     assert names[:2] == [DATABASE, KEY_FILE] and names[-1] == MANIFEST and len(names) == 3 + PICTURES
-    assert said["counts"]["votes"] == PICTURES and said["format"] == 1 and said["revision"] == "0003"
+    assert said["counts"]["votes"] == PICTURES and said["format"] == 1 and said["revision"] == head()
     assert not [name for name in os.listdir(home.parent) if "partial" in name]  # noqa: PTH208
 
 
@@ -227,6 +227,20 @@ def test_a_damaged_archive_changes_nothing(archive: Path, tmp_path: Path, seed: 
     broken = tmp_path / "broken"
     broken.write_bytes(content)
     refused(tmp_path / "new", broken, LedgerError, "backup")
+
+
+@pytest.mark.parametrize("lacking", [1, 20, 300])
+def test_a_file_that_breaks_off_behind_the_last_member(archive: Path, tmp_path: Path, lacking: int) -> None:
+    """What lacks is nothing but the zeros that a tar file ends with, and still somebody cut it."""
+    packed = gzip.compress(gzip.decompress(archive.read_bytes()), compresslevel=0)
+    (tmp_path / "broken").write_bytes(packed[:-lacking])
+    refused(tmp_path / "new", tmp_path / "broken", BackupError, "breaks off")
+
+
+def test_a_file_that_goes_on_behind_its_end(archive: Path, tmp_path: Path) -> None:
+    longer = gzip.compress(gzip.decompress(archive.read_bytes()) + bytes(20_000))
+    (tmp_path / "longer").write_bytes(longer)
+    refused(tmp_path / "new", tmp_path / "longer", BackupError, "comes after its end")
 
 
 @pytest.mark.parametrize("content", [b"", b"a letter " * 999, b"\x1f\x8b" + bytes(99)])
@@ -386,7 +400,7 @@ def test_a_newer_backup_and_an_older_one(home: Path, archive: Path, tmp_path: Pa
     refused(tmp_path / "new", tmp_path / "newer", SchemaTooNew, "newer version")
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
 async def test_an_older_backup_is_brought_up(tmp_path: Path, revision: str) -> None:
     old = tmp_path / "old"
     old.mkdir()
@@ -398,7 +412,7 @@ async def test_an_older_backup_is_brought_up(tmp_path: Path, revision: str) -> N
     await asyncio.to_thread(back_up, url_of(old), old, tmp_path / "b")
     new = tmp_path / "new"
     done = await asyncio.to_thread(restore, url_of(new), new, tmp_path / "b")
-    assert (done.before, done.now) == (revision, "0003")
+    assert (done.before, done.now) == (revision, head())
     ledger = await Ledger.open(url_of(new), new)
     assert await ledger.current_community(("discord", "guild")) == ("discord", "guild")
     await ledger.close()
