@@ -23,6 +23,7 @@ from corrections.tables import (
     PostRow,
     ReplyRow,
     SnapshotRow,
+    TrustRow,
 )
 from corrections.types import LANGUAGES, Community, CommunitySettings
 
@@ -32,7 +33,7 @@ SETTINGS = "settings"
 MOST_CHANNELS, MOST_ROLES, MOST_PER_MINUTE = 500, 100, 1000
 
 _ID = re.compile(r"-?[0-9]{1,24}(:[0-9]{1,24})?")  # with a colon: a topic of a group
-_OWNED = (PostRow, CaseRow, ReplyRow, CharacterRow, SnapshotRow, LinkRow)
+_OWNED = (PostRow, CaseRow, ReplyRow, CharacterRow, SnapshotRow, LinkRow, DecisionRow)
 
 
 def valid(settings: CommunitySettings) -> CommunitySettings:
@@ -93,6 +94,7 @@ async def change(
     session.add(
         DecisionRow(
             person_id=await person_id(session, person_key, at),
+            community_id=where,
             action=SETTINGS,
             before=_plain(community, before),
             after=_plain(community, wanted),
@@ -153,6 +155,14 @@ async def _join(session: AsyncSession, other: int, one: int) -> None:
     await session.execute(
         update(FormerCommunityRow).where(FormerCommunityRow.community_id == other).values(community_id=one)
     )
+    for row in list(await session.scalars(select(TrustRow).where(TrustRow.community_id == other))):
+        here = await session.get(TrustRow, (one, row.person_id))
+        if here is None:
+            here = TrustRow(community_id=one, person_id=row.person_id, judged=0, confirmed=0)
+            session.add(here)
+        here.judged, here.confirmed = here.judged + row.judged, here.confirmed + row.confirmed
+        await session.delete(row)
+    await session.flush()
     chosen = CommunitySettingsRow.community_id
     if await session.scalar(select(chosen).where(chosen == other)) is not None:
         await session.execute(delete(CommunitySettingsRow).where(chosen == one))

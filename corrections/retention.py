@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.blobs import BlobStore, Stray
-from corrections.cases import APPROVED
+from corrections.cases import APPROVED, OPEN
 from corrections.consent import post_consented
 from corrections.people import FORGOTTEN_PERSON
+from corrections.review.priority import GONE
 from corrections.tables import BlobRow, CaseRow, PostRow, TombstoneRow, VoteRow
 from corrections.types import Swept
 from corrections.unit_of_work import UnitOfWork
@@ -167,7 +168,27 @@ async def _erase(session: AsyncSession, store: BlobStore, blobs: list[BlobRow], 
     sizes = await asyncio.to_thread(lambda: [store.delete(blob.sha256, blob.format) for blob in blobs])
     for blob in blobs:
         blob.erased_at = at
+    if blobs:
+        await session.flush()
+        await _nothing_to_see(session, [blob.id for blob in blobs])
     return Swept(sum(size > 0 for size in sizes), sum(sizes))
+
+
+async def _nothing_to_see(session: AsyncSession, blobs: list[int]) -> None:
+    """An open case without any picture left is in no moderator's queue; see `corrections.review.priority`."""
+    there = exists().where(
+        PostRow.case_id == CaseRow.id, BlobRow.id == PostRow.blob_id, BlobRow.erased_at.is_(None)
+    )
+    await session.execute(
+        update(CaseRow)
+        .where(
+            CaseRow.id.in_(select(PostRow.case_id).where(PostRow.blob_id.in_(blobs))),
+            CaseRow.status == OPEN,
+            ~there.correlate(CaseRow),
+        )
+        .values(priority=GONE),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _sum(a: Swept, b: Swept) -> Swept:

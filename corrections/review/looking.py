@@ -26,7 +26,7 @@ from corrections.review.types import (
     Stats,
 )
 from corrections.review.views import view
-from corrections.tables import BlobRow, CaseRow, CommunityRow, PostRow
+from corrections.tables import BlobRow, CaseRow, PostRow
 from corrections.types import Community, Person
 from corrections.vocabulary import Vocabulary
 
@@ -117,18 +117,6 @@ class Looking(Scoped):
                 await queue.release(session, case_ids, me)
 
         await self._work.write(work)
-
-    async def communities(self, moderator: Moderator) -> list[Community]:
-        """The communities with cases that this moderator may choose from."""
-        async with self._work.read() as session:
-            where = await self._scope(session, moderator)
-            query = select(CommunityRow.platform, CommunityRow.native).where(
-                select(CaseRow.id).where(CaseRow.community_id == CommunityRow.id).exists()
-            )
-            if where is not None:
-                query = query.where(CommunityRow.id == where)
-            rows = await session.execute(query.order_by(CommunityRow.platform, CommunityRow.native))
-            return [(platform, native) for platform, native in rows]
 
     async def progress(self, moderator: Moderator, at: datetime | None = None) -> Progress:
         """How far the review is."""

@@ -25,7 +25,7 @@ from corrections.vocabulary import Vocabulary
 
 T = TypeVar("T")
 
-MOST_VOTES = 20_000
+MOST_VOTES = 50_000
 """Votes of a community, on its newest cases, that are compared with one another."""
 
 AT_ONCE = 250
