@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -10,7 +11,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from corrections.errors import NotFound
 from corrections.export.scope import Scope
@@ -79,18 +80,12 @@ async def write_groups(
     Args:
         joined: the pictures that had no group, by their row, and what becomes of each.
     """
-    rows_of: dict[int, int] = {}  # of new groups; the fates stay as they are, should this be done twice
-    for batch in _batches((fate for fate in fates if fate.id is None), _AT_ONCE):
-        rows = [{"split": fate.split, "was_test": fate.split == "test", "created_at": at} for fate in batch]
-        ids = await session.scalars(
-            insert(SplitGroupRow).returning(SplitGroupRow.id, sort_by_parameter_order=True), rows
-        )
-        rows_of.update((id(fate), group) for fate, group in zip(batch, ids, strict=True))
+    connection = await session.connection()
+    rows_of = await _new_rows(connection, [fate for fate in fates if fate.id is None], at)
 
     def row_of(fate: Fate) -> int:
         return rows_of[id(fate)] if fate.id is None else fate.id
 
-    connection = await session.connection()
     for pairs in _batches(joined, _AT_ONCE):
         await connection.execute(
             update(BlobRow.__table__)  # type: ignore[arg-type]
@@ -115,6 +110,27 @@ async def write_groups(
             update(SplitGroupRow).where(SplitGroupRow.id.in_(dropped)).values(was_test=True),
             execution_options=_QUIETLY,
         )
+
+
+async def _new_rows(connection: AsyncConnection, fates: Sequence[Fate], at: datetime) -> dict[int, int]:
+    """Rows of new groups, by the identity of their fates; the fates stay as they are, lest it be done twice.
+
+    Rows of one split are all alike, so it does not matter which becomes whose: that saves asking for the
+    number of each, which takes ten times as long, while nobody else can write.
+    """
+    groups = SplitGroupRow.__table__.c
+    last = await connection.scalar(select(func.max(groups.id))) or 0
+    for batch in _batches(fates, _AT_ONCE):
+        rows = [{"split": fate.split, "was_test": fate.split == "test", "created_at": at} for fate in batch]
+        await connection.execute(insert(SplitGroupRow.__table__), rows)  # type: ignore[arg-type]
+    free: defaultdict[str, list[int]] = defaultdict(list)
+    if fates:
+        found = await connection.execute(
+            select(groups.id, groups.split).where(groups.id > last, groups.created_at == at)
+        )
+        for group, split in found:
+            free[split].append(group)
+    return {id(fate): free[fate.split or ""].pop() for fate in fates}
 
 
 async def find(session: AsyncSession, name: str) -> SnapshotRow | None:
