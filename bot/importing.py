@@ -18,7 +18,8 @@ from typing import Literal
 
 from bot.app import open_eyes
 from bot.exporting import OPERATOR, open_ledger, policy_of
-from bot.import_sources import Found, Source, failed, read, scan, shown, source_of
+from bot.import_scan import Found, scan
+from bot.import_sources import Source, failed, read, shown, source_of
 from bot.settings import Settings
 from bot.words import Words, words
 from corrections.errors import BadLabel, Stale, UnknownLabels

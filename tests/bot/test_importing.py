@@ -15,7 +15,8 @@ import pytest
 
 from bot import import_sources
 from bot.exporting import OPERATOR, open_ledger, policy_of
-from bot.import_sources import scan, source_of
+from bot.import_scan import scan
+from bot.import_sources import source_of
 from bot.importing import import_pictures
 from bot.settings import Settings, load
 from bot.words import words
