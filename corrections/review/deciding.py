@@ -7,40 +7,27 @@ one who decided), so that undoing it takes back exactly what it counted; an undo
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, select, update
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from corrections import characters
 from corrections.cases import APPROVED, WITHDRAWN
+from corrections.review.judging import Ruling, judge
 from corrections.review.scores import OPEN
 from corrections.review.types import Labels
-from corrections.review.views import settled
-from corrections.tables import CaseRow, CharacterRow, DecisionRow, TrustRow, VoteEventRow
-from corrections.types import Community
+from corrections.tables import CaseRow, CharacterRow, DecisionRow
 from corrections.vocabulary import KNOWN, PROPOSED, Vocabulary
-from corrections.votes import replay
 
 APPROVE, REJECT, SKIP, UNDO, AUTO = "approve", "reject", "skip", "undo", "auto"
 REJECTED = "rejected"
 OF_CASES = (APPROVE, REJECT, SKIP, UNDO, AUTO)
+OF_STATUS = (APPROVE, REJECT, UNDO, AUTO)
 UNDOABLE = (APPROVE, REJECT, SKIP)
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """Who rules, by which action, when, and what names mean there; ``by`` is a person's row."""
-
-    by: int
-    action: str
-    at: datetime
-    home: Community
-    vocabulary: Vocabulary
 
 
 async def settle(
@@ -55,10 +42,10 @@ async def settle(
         The people whose trust changed.
     """
     state = await _state(session, row)
-    touched = await _unjudge(session, row, state, ruling)
+    touched = await _take_back(session, row, state, ruling)
     judged: int | None = None
     if judges and status == APPROVED:
-        people, judged = await _judge(session, row, labels or (), None, +1, ruling, but=ruling.by)
+        people, judged = await judge(session, row, labels or (), None, +1, ruling, but=ruling.by)
         touched |= people
     row.status, row.decided = status, None if labels is None else list(labels)
     row.decided_at = ruling.at if status != OPEN else None
@@ -67,6 +54,8 @@ async def settle(
     after = {"status": row.status, "decided": row.decided, "revision": row.revision, "judged": judged}
     if judged is not None:
         after["judge"] = ruling.by
+    if ruling.bulk:
+        after["bulk"] = True
     session.add(_entry(row, ruling.by, ruling.action, state, after, ruling.at))
     return touched
 
@@ -94,12 +83,12 @@ async def undone(session: AsyncSession, entry: DecisionRow, row: CaseRow, ruling
         await session.flush()
         return set()
     state = await _state(session, row)
-    touched = await _unjudge(session, row, state, ruling)
+    touched = await _take_back(session, row, state, ruling)
     judged, judge = before.get("judged"), before.get("judge")
     row.status, row.decided = before["status"], before["decided"]
     if judged is not None:
         labels = tuple(before["decided"] or ())
-        people, _ = await _judge(session, row, labels, judged, +1, ruling, but=judge)
+        people, _ = await judge(session, row, labels, judged, +1, ruling, but=judge)
         touched |= people
     earlier = before.get("decided_at")
     row.decided_at = datetime.fromisoformat(earlier) if earlier else None
@@ -135,11 +124,34 @@ async def to_undo(session: AsyncSession, by: int, community: int | None) -> Deci
         before = entries[-1].id
 
 
+async def rest_of(session: AsyncSession, entry: DecisionRow, most: int) -> list[DecisionRow]:
+    """What belongs to the same bulk approval and still holds."""
+    later = aliased(DecisionRow)
+    newest = (
+        select(func.max(later.id))
+        .where(later.case_id == DecisionRow.case_id, later.action.in_(OF_STATUS))
+        .correlate(DecisionRow)
+        .scalar_subquery()
+    )
+    found = await session.scalars(
+        select(DecisionRow)
+        .where(
+            DecisionRow.person_id == entry.person_id,
+            DecisionRow.action == entry.action,
+            DecisionRow.created_at == entry.created_at,
+            DecisionRow.id == newest,
+        )
+        .order_by(DecisionRow.id.desc())
+        .limit(most)
+    )
+    return [each for each in found if (each.after or {}).get("bulk")]
+
+
 async def latest(session: AsyncSession, case_id: int) -> DecisionRow | None:
     """The entry that gave a case the status that it has."""
     entry: DecisionRow | None = await session.scalar(
         select(DecisionRow)
-        .where(DecisionRow.case_id == case_id, DecisionRow.action.in_((APPROVE, REJECT, UNDO, AUTO)))
+        .where(DecisionRow.case_id == case_id, DecisionRow.action.in_(OF_STATUS))
         .order_by(DecisionRow.id.desc())
         .limit(1)
     )
@@ -187,90 +199,13 @@ async def _state(session: AsyncSession, row: CaseRow) -> dict[str, Any]:
     return state
 
 
-async def _unjudge(session: AsyncSession, row: CaseRow, state: dict[str, Any], ruling: Ruling) -> set[int]:
+async def _take_back(session: AsyncSession, row: CaseRow, state: dict[str, Any], ruling: Ruling) -> set[int]:
     """Take back what the decision that holds said of people."""
     if state["judged"] is None:
         return set()
     labels = tuple(row.decided or ())
-    people, _ = await _judge(session, row, labels, state["judged"], -1, ruling, but=state.get("judge"))
+    people, _ = await judge(session, row, labels, state["judged"], -1, ruling, but=state.get("judge"))
     return people
-
-
-async def _judge(
-    session: AsyncSession,
-    row: CaseRow,
-    labels: Labels,
-    upto: int | None,
-    sign: int,
-    ruling: Ruling,
-    but: int | None,
-) -> tuple[set[int], int]:
-    """Count for or against everybody whose vote stood at that event; ``but``: never for oneself.
-
-    Returns:
-        These people, and the last event that was looked at.
-    """
-    stood, last = await standing_at(session, row.id, upto)
-    stood.pop(but or 0, None)
-    if not stood:
-        return set(), last
-    home, vocabulary = ruling.home, ruling.vocabulary
-    right = settled(labels, vocabulary, home)
-    confirmed = [person for person, said in stood.items() if settled(sorted(said), vocabulary, home) == right]
-    hit = case((TrustRow.person_id.in_(confirmed), sign), else_=0)
-    done = await session.scalars(
-        update(TrustRow)
-        .where(TrustRow.community_id == row.community_id, TrustRow.person_id.in_(stood))
-        .values(
-            judged=_not_below_none(TrustRow.judged + sign),
-            confirmed=_not_below_none(TrustRow.confirmed + hit),
-        )
-        .returning(TrustRow.person_id),
-        execution_options={"synchronize_session": False},
-    )
-    known = set(done)
-    session.add_all(
-        TrustRow(
-            community_id=row.community_id, person_id=person, judged=1, confirmed=int(person in confirmed)
-        )
-        for person in stood
-        if person not in known and sign > 0
-    )
-    return set(stood), last
-
-
-def _not_below_none(value: ColumnElement[int]) -> ColumnElement[int]:
-    return case((value < 0, 0), else_=value)
-
-
-async def standing_at(
-    session: AsyncSession, case_id: int, upto: int | None
-) -> tuple[dict[int, frozenset[str]], int]:
-    """By person what they said of a case when that event was the last, None for now.
-
-    It is the latest of their opinions that had been given there, on whichever copy.
-
-    Returns:
-        That, and the last event that matters for it.
-    """
-    given = select(VoteEventRow.blob_id).where(VoteEventRow.case_id == case_id)
-    query = select(VoteEventRow).where(VoteEventRow.blob_id.in_(given))
-    if upto is not None:
-        query = query.where(VoteEventRow.id <= upto)
-    last = 0
-    histories: defaultdict[tuple[int, int], list[VoteEventRow]] = defaultdict(list)
-    for event in await session.scalars(query.order_by(VoteEventRow.id)):
-        histories[event.person_id, event.blob_id].append(event)
-        last = event.id
-    standing: dict[int, tuple[int, frozenset[str]]] = {}
-    for (person, _), history in histories.items():
-        stack = replay(history)
-        if not stack or not any(case_id in opinion.cases for opinion in stack):
-            continue
-        top = stack[-1]
-        if person not in standing or standing[person][0] < top.event_id:
-            standing[person] = (top.event_id, top.labels)
-    return {person: labels for person, (_, labels) in standing.items()}, last
 
 
 def proposals_among(labels: Sequence[str], vocabulary: Vocabulary) -> bool:

@@ -14,13 +14,13 @@ from corrections.errors import BadLabel, NotFound, Stale
 from corrections.naming import slug_for
 from corrections.people import find_person
 from corrections.review import deciding, queue, reading
-from corrections.review.deciding import Ruling
+from corrections.review.judging import Ruling
 from corrections.review.looking import EVERYTHING, Looking
 from corrections.review.priority import said
 from corrections.review.scoped import NOWHERE, utc_now
 from corrections.review.scores import OPEN, Scored
 from corrections.review.types import CaseView, Filter, Labels, Moderator, Verb
-from corrections.tables import CaseRow
+from corrections.tables import CaseRow, DecisionRow
 from corrections.types import Community
 from corrections.vocabulary import Vocabulary
 
@@ -98,12 +98,14 @@ class Decisions(Looking):
     async def undo(self, moderator: Moderator, at: datetime | None = None) -> CaseView | None:
         """Take back this moderator's latest decision that still stands; None when there is none.
 
+        A bulk approval is one decision: it is taken back but for what somebody decided on top of it.
+
         Raises:
             Stale: somebody has decided on top of it.
         """
         now, vocabulary = at or utc_now(), await self._current()
 
-        async def work(session: AsyncSession) -> CaseView | None:
+        async def work(session: AsyncSession) -> tuple[CaseView, DecisionRow] | None:
             where = await self._scope(session, moderator)
             me = await find_person(session, self._names.person(moderator.person))
             entry = None if me is None else await deciding.to_undo(session, me, where)
@@ -113,18 +115,28 @@ class Decisions(Looking):
             latest = await deciding.latest(session, row.id)
             if latest is not None and latest.id > entry.id:
                 raise Stale(await self._seen(session, vocabulary, row, home, me, now))
-            if row.status == APPROVED:
-                self._scorer.approved(row.community_id, row.decided or (), -1)
-            if await deciding.undone(session, entry, row, Ruling(me, deciding.UNDO, now, home, vocabulary)):
-                self._stirred.add(row.community_id)
-            await self._scorer.refresh(session, vocabulary, [row.id], now)
+            await self._undo(session, row, entry, Ruling(me, deciding.UNDO, now, home, vocabulary))
             row.claimed_by, row.claimed_until = me, now + queue.CLAIMED_FOR
             await session.flush()
-            return await self._seen(session, vocabulary, row, home, me, now)
+            return await self._seen(session, vocabulary, row, home, me, now), entry
 
         done = await self._work.write(work)
         self._stir.set()
-        return done
+        if done is None:
+            return None
+        shown, entry = done
+
+        async def more(session: AsyncSession) -> int:
+            rest = await deciding.rest_of(session, entry, BULK)
+            for each in rest:
+                row, home = await self._row(session, moderator, each.case_id or 0)
+                ruling = Ruling(each.person_id, deciding.UNDO, now, home, vocabulary)
+                await self._undo(session, row, each, ruling)
+            return len(rest)
+
+        while (entry.after or {}).get("bulk") and await self._work.write(more):
+            pass
+        return shown
 
     async def approve_agreed(
         self,
@@ -173,6 +185,13 @@ class Decisions(Looking):
                 progress(min(start + BULK, len(ids)), len(ids))
         return approved
 
+    async def _undo(self, session: AsyncSession, row: CaseRow, entry: DecisionRow, ruling: Ruling) -> None:
+        if row.status == APPROVED:
+            self._scorer.approved(row.community_id, row.decided or (), -1)
+        if await deciding.undone(session, entry, row, ruling):
+            self._stirred.add(row.community_id)
+        await self._scorer.refresh(session, ruling.vocabulary, [row.id], ruling.at)
+
     async def _approve(
         self,
         session: AsyncSession,
@@ -192,7 +211,7 @@ class Decisions(Looking):
         ]
         home = await reading.communities(session, {row.community_id for row, _ in agreed})
         for row, leading in agreed:
-            ruling = Ruling(by, action, at, home[row.community_id], vocabulary)
+            ruling = Ruling(by, action, at, home[row.community_id], vocabulary, bulk=True)
             row.reason, row.priority = "agreed", 0.0
             await deciding.settle(session, row, APPROVED, leading, ruling, judges=False)
             self._scorer.approved(row.community_id, leading)

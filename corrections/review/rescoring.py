@@ -37,13 +37,14 @@ NOTICEABLE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a case's row says of its votes."""
+    """What a case's row says of its votes; ``claimed``: a moderator is looking at it."""
 
     case: int
     status: str
     leading: Labels | None
     agreement: float
     agreed: bool
+    claimed: bool = False
 
 
 def differs(stored: Stored, weighed: Weighed) -> bool:
@@ -91,7 +92,7 @@ def _work_out(
     known = with_peers(records, compare(votes, records))
     differing = []
     for each in stored:
-        if each.status == OPEN:
+        if each.status == OPEN and not each.claimed:  # nobody's case changes under their eyes by this
             voices = [(vote.labels, weight(known[vote.person], vote.labels)) for vote in said[each.case]]
             if differs(each, weigh(voices, rules)):
                 differing.append(each.case)
@@ -118,19 +119,20 @@ async def _read(
         home = (await reading.communities(session, [community])).get(community)
         rows = await session.stream(
             select(
-                CaseRow.id, CaseRow.status, CaseRow.leading, CaseRow.agreement, CaseRow.agreed, CaseRow.voters
+                *(CaseRow.id, CaseRow.status, CaseRow.leading, CaseRow.agreement, CaseRow.agreed),
+                *(CaseRow.voters, CaseRow.claimed_until),
             )
             .where(CaseRow.community_id == community, CaseRow.voters > 0)
             .order_by(CaseRow.id.desc())
         )
         stored: list[Stored] = []
         votes = 0
-        async for case, status, leading, agreement, agreed, voters in rows:
+        async for case, status, leading, agreement, agreed, voters, claimed in rows:
             if votes >= MOST_VOTES:
                 break
             votes += voters
             lead = None if leading is None else tuple(leading)
-            stored.append(Stored(case, status, lead, agreement, agreed))
+            stored.append(Stored(case, status, lead, agreement, agreed, claimed is not None and claimed > at))
         await rows.close()
     said: dict[int, list[Said]] = {}
     judged: set[int] = set()

@@ -188,6 +188,10 @@ async def speed(folder: Path, cases: int, decisions: int) -> dict[str, list[floa
         since(f"first look at {cases} cases", began)
         (shown,) = await ledger.review.next(MODERATOR, at=NOON)
         for number in range(decisions):
+            if number % EVERY == 0:
+                began = time.perf_counter()
+                await ledger.review.rescore(NOON)
+                since("rescore, beside", began)
             assert shown.leading is not None
             began = time.perf_counter()
             await ledger.review.decide(
@@ -200,10 +204,6 @@ async def speed(folder: Path, cases: int, decisions: int) -> dict[str, list[floa
             began = time.perf_counter()
             await ledger.review.progress(MODERATOR, NOON)
             since("progress", began)
-            if number % EVERY == 0:
-                began = time.perf_counter()
-                await ledger.review.rescore(NOON)
-                since("rescore, beside", began)
         began = time.perf_counter()
         await ledger.review.stats(MODERATOR, NOON)
         since("stats", began)

@@ -223,6 +223,25 @@ async def test_what_people_agree_on_is_approved_in_bulk(ledger: Ledger, post: Po
     assert (await ledger.review.agreement(MIRA)).judged == 0  # nobody looked at them
 
 
+async def test_a_bulk_approval_is_undone_as_one_but_for_what_was_decided_since(
+    ledger: Ledger, post: Post, old: None
+) -> None:
+    for n in range(6):
+        await say(ledger, (await post(n)).prediction_id, *["thor"] * 5)
+    first = await only(ledger, MIRA)
+    await ledger.review.decide(MIRA, first.case_id, first.revision, "reject", None, moment(LATER))
+    assert await ledger.review.approve_agreed(MIRA, at=moment(LATER + 1)) == 5
+    changed, *_ = await ledger.review.next(NOAH, Filter("approved"), at=moment(LATER + 2))
+    await ledger.review.decide(
+        NOAH, changed.case_id, changed.revision, "approve", ("loki",), moment(LATER + 2)
+    )
+    back = await ledger.review.undo(MIRA, moment(LATER + 3))
+    assert back is not None and back.status == "open"
+    progress = await ledger.review.progress(MIRA, moment(LATER + 3))
+    assert (progress.open, progress.approved, progress.rejected) == (4, 1, 1)
+    assert (await ledger.review.case(MIRA, changed.case_id)).decided == ("loki",)
+
+
 async def test_small_servers_may_let_agreement_approve(url: str, tmp_path: Path) -> None:
     ledger = await Ledger.open(url, tmp_path, review=ReviewRules(quorum=3, auto_approve="agreed"))
     try:
