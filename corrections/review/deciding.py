@@ -84,11 +84,11 @@ async def undone(session: AsyncSession, entry: DecisionRow, row: CaseRow, ruling
         return set()
     state = await _state(session, row)
     touched = await _take_back(session, row, state, ruling)
-    judged, judge = before.get("judged"), before.get("judge")
+    judged, by = before.get("judged"), before.get("judge")
     row.status, row.decided = before["status"], before["decided"]
     if judged is not None:
         labels = tuple(before["decided"] or ())
-        people, _ = await judge(session, row, labels, judged, +1, ruling, but=judge)
+        people, _ = await judge(session, row, labels, judged, +1, ruling, but=by)
         touched |= people
     earlier = before.get("decided_at")
     row.decided_at = datetime.fromisoformat(earlier) if earlier else None
