@@ -120,7 +120,7 @@ async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamR
             response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
         return response
     except ConnectionError:
-        raise  # nobody is there to read a sentence
+        return web.Response(status=400)  # nobody is there to read a sentence, and nothing is wrong here
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return render.sentence(request, "error-trouble", 500)

@@ -83,6 +83,7 @@ class Review:
         moderator, wanted = _who(request)
         sent = await forms.fields(request)
         case_id, revision = forms.number(sent.get("case", "")), forms.number(sent.get("revision", ""))
+        showing, deciding = _ids(sent.get("showing", "")), _ids(sent.get("deciding", ""))
         verb, labels = _decision(sent.get("do", ""))
         if verb is None:
             found = await self._looked_up(request, case_id, sent)
@@ -96,17 +97,19 @@ class Review:
             if isinstance(now, Refused) or now.revision == revision:
                 return html.refusal(request, outcome)
             outcome, said = now, "stale"
+        again = said == "stale" and outcome.status == "open"
         if not render.wants_fragment(request):
             query = forms.address(wanted)
-            raise html.to(f"/review{query}{'&' if query else '?'}said={said}&about={case_id}")
-        showing, deciding = _ids(sent.get("showing", "")), _ids(sent.get("deciding", ""))
+            place = f"/review/case/{case_id}" if again else "/review"
+            raise html.to(f"{place}{query}{'&' if query else '?'}said={said}&about={case_id}")
         lacking = AHEAD - len(showing)
         cases: list[CaseView] | Refused = []
         if lacking > 0:
             without = {case_id, *showing, *deciding}
             cases = await self._desk.moderation.next(moderator, wanted, lacking, without=without)
         told = await self._tell(request, outcome, said)
-        return await self._parts(request, [] if isinstance(cases, Refused) else cases, told, said)
+        further = [] if isinstance(cases, Refused) else cases
+        return await self._parts(request, [*([outcome] if again else []), *further], told, said)
 
     async def undo(self, request: web.Request) -> web.Response:
         """``POST /review/undo``: take this moderator's latest decision back, and show its case."""
