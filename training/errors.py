@@ -3,7 +3,10 @@
 TrainingError               one sentence for a terminal
 ├── PicturesError           the folder of pictures or its table is not as described
 ├── CollectError            pictures cannot be searched for, or not be kept
-└── DatasetWriteError       a folder or table cannot be written; nothing half-written is left
+├── DatasetWriteError       a folder or table cannot be written; nothing half-written is left
+├── BaseError               what was to be trained is no model that can be
+├── RecipeError             a value of a recipe is not what it may be
+└── RunError                a run ended without a model: numbers that are none, a full disk, forms that differ
 """
 
 
@@ -21,3 +24,15 @@ class CollectError(TrainingError):
 
 class DatasetWriteError(TrainingError):
     """There is something at that place already, or the disk does not take it."""
+
+
+class BaseError(TrainingError):
+    """What was to be trained is no image classifier, is pickled, or lacks something."""
+
+
+class RecipeError(TrainingError):
+    """There is no such recipe or no such value in it."""
+
+
+class RunError(TrainingError):
+    """The run ended without a model; what it had done so far is kept where it can go on from it."""
