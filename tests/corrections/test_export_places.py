@@ -155,22 +155,23 @@ async def test_two_at_once_do_not_remove_one_anothers_drafts(ledger: Ledger, tmp
 
 
 async def test_people_vote_while_it_is_written(ledger: Ledger, tmp_path: Path) -> None:
-    """The transaction is short: nobody waits for files."""
-    await fill(ledger, tmp_path, MANY)
-    stage = Stage(ledger)
-    prediction = await stage.post("voted on")
+    """Nobody waits for files, nor for near copies: only for the one transaction at the end."""
+    await fill(ledger, tmp_path, 1_500)
+    prediction = await Stage(ledger).post("voted on")
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     export = asyncio.ensure_future(
         ledger.exports.export(tmp_path / "out", ALL, OPEN, "imagefolder", OPERATOR)
     )
-    longest, votes, loop = 0.0, 0, asyncio.get_running_loop()
+    waits: list[float] = []
     while not export.done():
         before = loop.time()
-        label = ("loki", "thor")[votes % 2]
-        await ledger.vote(prediction, ("discord", "1"), frozenset({label}), moment(votes))
-        longest = max(longest, loop.time() - before)
-        votes += 1
-    assert (await export).items == MANY
-    assert votes > 20 and longest < 2.5, (votes, longest)
+        label = ("loki", "thor")[len(waits) % 2]
+        await ledger.vote(prediction, ("discord", "1"), frozenset({label}), moment(len(waits)))
+        waits.append(loop.time() - before)
+    assert (await export).items == 1_500
+    # Measured against the export itself: the machine may be busy with anything.
+    assert len(waits) > 5 and max(waits) < (loop.time() - begun) / 2, (waits, loop.time() - begun)
 
 
 async def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path) -> None:
