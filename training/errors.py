@@ -6,7 +6,8 @@ TrainingError               one sentence for a terminal
 ├── DatasetWriteError       a folder or table cannot be written; nothing half-written is left
 ├── BaseError               what was to be trained is no model that can be
 ├── RecipeError             a value of a recipe is not what it may be
-└── RunError                a run ended without a model: numbers that are none, a full disk, forms that differ
+├── RunError                a run ended without a model: numbers that are none, a full disk, forms that differ
+└── EvaluationError         a model cannot be measured on these pictures
 """
 
 
@@ -36,3 +37,7 @@ class RecipeError(TrainingError):
 
 class RunError(TrainingError):
     """The run ended without a model; what it had done so far is kept where it can go on from it."""
+
+
+class EvaluationError(TrainingError):
+    """The model and the pictures have nothing to do with one another, or there is no part to measure on."""

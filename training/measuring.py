@@ -14,6 +14,8 @@ from model.preprocess import Floats
 from model.types import NOBODY, Answer, BundleInfo, Verdict
 
 Flags = NDArray[np.bool_]
+BINS = 15
+"""Of the calibration error, and of the reliability diagram."""
 
 
 def wilson(right: int, count: int, z: float = 1.959964) -> tuple[float, float]:
@@ -34,15 +36,47 @@ def share(flags: Flags | Sequence[bool]) -> dict[str, Any]:
     return {"right": right, "of": count, "share": value, "interval": [round(low, 4), round(high, 4)]}
 
 
-def expected_calibration_error(confidence: Floats, right: Flags, bins: int = 15) -> float:
+def bin_of(confidence: Floats, bins: int = BINS) -> NDArray[np.int64]:
+    """The number of the bin, of equal width, that each confidence is in."""
+    return np.minimum((confidence * bins).astype(np.int64), bins - 1)
+
+
+def expected_calibration_error(confidence: Floats, right: Flags, bins: int = BINS) -> float:
     """Over bins of equal width (Guo et al., ICML 2017, section 2)."""
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    index = bin_of(confidence, bins)
     error = 0.0
     for number in range(bins):
         inside = index == number
         if inside.any():
             error += inside.mean() * abs(float(right[inside].mean()) - float(confidence[inside].mean()))
     return float(error)
+
+
+def calibration_floor(confidence: Floats, *, draws: int = 400, seed: int = 0) -> tuple[float, float]:
+    """What the calibration error of as many pictures would be, were the confidence perfectly honest.
+
+    The error of a finite number of pictures is never zero: whether each was right is drawn from its
+    confidence, and measured (consistency resampling: Bröcker and Smith, Weather and Forecasting 22, 2007).
+
+    Returns:
+        the mean over the draws, and what 95 of 100 stay below.
+    """
+    dice = np.random.default_rng(seed)
+    values = [
+        expected_calibration_error(confidence, dice.random(len(confidence)) < confidence)
+        for _ in range(draws)
+    ]
+    return (float(np.mean(values)), float(np.quantile(values, 0.95))) if len(confidence) else (0.0, 0.0)
+
+
+def coverage_at(precision: float, confidence: Floats, right: Flags) -> float:
+    """The largest share of pictures that can be answered, the surest first, right at least so often."""
+    order = np.argsort(-confidence, kind="stable")
+    share_right = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
+    # pictures of the same confidence are answered together or not at all
+    last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
+    enough = np.flatnonzero((share_right >= precision) & last_of_equals[: len(right)])
+    return float((enough[-1] + 1) / len(right)) if len(enough) else 0.0
 
 
 def auroc(strangers: Floats, characters: Floats) -> float:
