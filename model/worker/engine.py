@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from model.answering import answer
+from model.checking import probe
 from model.classifier import Classifier, Progress, load_classifier
 from model.decode import Decoded, DecodeLimits
 from model.decoders import DecoderOptions, Decoders
@@ -166,14 +167,7 @@ class Engine:
         async with self._swapping:
             self.loading += 1
             try:
-                classifier = await asyncio.to_thread(
-                    load_classifier,
-                    use,
-                    backend=self.options.backend,
-                    models_dir=Path(self.options.models_dir),
-                    threads=self.options.threads,
-                    progress=progress,
-                )
+                classifier = await asyncio.to_thread(self._loaded, use, progress)
             finally:
                 self.loading -= 1
             old, self._seat = self._seat, Seat(classifier, self.counters)
@@ -182,6 +176,18 @@ class Engine:
                 self._keep(asyncio.create_task(old.close()))
             log.info("looking with %s, %s, %s", classifier.info.id, classifier.level, classifier.backend)
             return classifier.info
+
+    def _loaded(self, use: str, progress: Progress | None) -> Classifier:
+        """A classifier that has answered a picture: who asks it first shall not be the one to find out."""
+        classifier = load_classifier(
+            use,
+            backend=self.options.backend,
+            models_dir=Path(self.options.models_dir),
+            threads=self.options.threads,
+            progress=progress,
+        )
+        probe(classifier)
+        return classifier
 
     async def look(self, picture: bytes, sha256: str, key: str, keep: bool) -> Sight:
         """Wait for the answer to one picture; cancel it when nobody waits any more.

@@ -18,6 +18,8 @@ class WorkerOptions:
     loopback, or a private socket under a supervisor); ``use``, ``backend``,
     ``models_dir`` and ``threads`` are those of `model.classifier.load_classifier`. ``queue`` requests are
     admitted at a time, ``per_key`` (0: half of them) for one fairness key, ``queue_bytes`` in all.
+    ``follow``: ``use`` is what the setting says, and what was chosen over it in ``models_dir`` is looked
+    with, now and whenever it changes (`model.worker.following`).
     Times are in seconds.
     """
 
@@ -40,6 +42,7 @@ class WorkerOptions:
     stop_seconds: float = 10.0
     json_log: bool = False
     exit_with_parent: bool = False
+    follow: bool = False
 
     @property
     def key_bound(self) -> int:

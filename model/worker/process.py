@@ -18,7 +18,7 @@ import os
 import signal
 import stat
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,7 +26,9 @@ from aiohttp import web
 
 from model.errors import ModelError, WorkerError
 from model.types import BundleInfo
+from model.versions import Versions
 from model.worker.engine import Engine
+from model.worker.following import Follower
 from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions, unix_path
 from model.worker.server import make_app
 
@@ -46,6 +48,7 @@ class _Process:
         self.options = options
         self.stopping = asyncio.Event()
         self.orphaned = False
+        self._open = ExitStack()
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -61,16 +64,20 @@ class _Process:
         )
         watch = asyncio.create_task(self._watch_parent()) if self.options.exit_with_parent else None
         stop = asyncio.create_task(self.stopping.wait())
+        following: asyncio.Task[None] | None = None
         status = 0
         try:
+            follower = self._follower(engine)
             await runner.setup()
             url = await self._listen(runner)  # whoever asks too early waits in the queue
-            loading = asyncio.create_task(_warm(engine, self.options.use))
+            loading = asyncio.create_task(_warm(engine, self.options.use, follower))
             await asyncio.wait((loading, stop), return_when=asyncio.FIRST_COMPLETED)
             if loading.done():
                 info = loading.result()
                 _say(f"ready {url}")
                 log.info("ready with %s on %s", info.id, url)
+                if follower is not None:
+                    following = asyncio.create_task(follower.watch())
                 await stop
             else:
                 loading.cancel()
@@ -84,13 +91,25 @@ class _Process:
             await runner.cleanup()
             self._unlink()
             await engine.close()
-            for task in (watch, stop):
+            self._open.close()
+            for task in (watch, stop, following):
                 if task is not None:
                     task.cancel()
         if engine.loading:  # a thread in the middle of loading would hold the process
             sys.stderr.flush()
             os._exit(status)
         return status
+
+    def _follower(self, engine: Engine) -> Follower | None:
+        if not self.options.follow:
+            return None
+        versions = Versions(Path(self.options.models_dir), self.options.use)
+        try:
+            return Follower(engine, versions, self._open.enter_context(versions.follow()))
+        except OSError as error:
+            raise WorkerError(
+                f"{self.options.models_dir} cannot be written to: {error.strerror or error}"
+            ) from error
 
     async def _listen(self, runner: web.AppRunner) -> str:
         path = unix_path(self.options.listen)
@@ -141,10 +160,10 @@ class _Process:
         self.stopping.set()
 
 
-async def _warm(engine: Engine, use: str) -> BundleInfo:
+async def _warm(engine: Engine, use: str, follower: Follower | None) -> BundleInfo:
     decoders = asyncio.create_task(engine.start())
     try:
-        return await engine.load(use, _say_progress)
+        return await (follower.start(_say_progress) if follower else engine.load(use, _say_progress))
     finally:
         await decoders
 
