@@ -125,7 +125,7 @@ class Ledger(Naming):
             if before is not None:
                 return before
             await self._finder.read_on(session, address.home)
-        vocabulary, key = await self._current(), self._message_key(address)
+        key = self._message_key(address)
         sha256 = await asyncio.to_thread(digest, seen.stored)
         poster_key = self.person_key(poster)
         entry = posts.Entry(
@@ -145,7 +145,7 @@ class Ledger(Naming):
                 raise
             if done.new:  # a sweep may have removed the file since
                 await self._put(sha256, seen)
-                await self.review.recorded(session, vocabulary, done.post_id, at)
+                await self.review.recorded(session, done.post_id, answer, bundle, at)
             return done
 
         return await self.work.write(work)
@@ -216,7 +216,7 @@ class Ledger(Naming):
             slugs = frozenset(slug_for(vocabulary, label, about.community) for label in labels)
             person = await people.person_id(session, key, at)
             done = await votes.vote(session, about, person, slugs, at)
-            await self.review.touched(session, vocabulary, done.cases, at)
+            await self.review.touched(session, vocabulary, done.cases, at, pictures=False)
             return done.receipt
 
         return await self.work.write(work)
@@ -246,7 +246,7 @@ class Ledger(Naming):
             done = None if person is None else await votes.undo(session, person, prediction_id, at)
             if done is None:
                 return None
-            await self.review.touched(session, vocabulary, done.cases, at)
+            await self.review.touched(session, vocabulary, done.cases, at, pictures=False)
             return done.receipt
 
         return await self.work.write(work)

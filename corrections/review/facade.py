@@ -18,8 +18,10 @@ from corrections.review.decisions import Decisions
 from corrections.review.looking import AUTO
 from corrections.review.scoped import utc_now
 from corrections.review.scores import OPEN
+from corrections.review.types import Guess
 from corrections.tables import CaseRow, PostRow
 from corrections.vocabulary import Vocabulary
+from model.types import Answer
 
 RESCORED = 50
 """Cases that are brought up to date in one transaction."""
@@ -38,6 +40,7 @@ class Review(Characters, Decisions):
         cases: Iterable[int],
         at: datetime,
         stirs: bool = True,
+        pictures: bool = True,
     ) -> None:
         """Bring cases up to date whose votes or pictures have just changed, in that transaction.
 
@@ -45,8 +48,9 @@ class Review(Characters, Decisions):
 
         Args:
             stirs: whether votes changed, so that `rescore` has something to do.
+            pictures: whether pictures may have come or gone.
         """
-        scored = await self._scorer.refresh(session, vocabulary, cases, at)
+        scored = await self._scorer.refresh(session, vocabulary, cases, at, pictures)
         if stirs and any(each.said for each in scored):
             self._stirred |= {each.row.community_id for each in scored}
             self._stir.set()
@@ -56,16 +60,27 @@ class Review(Characters, Decisions):
             await self._approve(session, vocabulary, waiting, auto, deciding.AUTO, at)
 
     async def recorded(
-        self, session: AsyncSession, vocabulary: Vocabulary, post_id: int, at: datetime
+        self, session: AsyncSession, post_id: int, answer: Answer, bundle: str, at: datetime
     ) -> None:
-        """A picture was posted, in that transaction: its case has something new to look at."""
-        row = await session.scalar(
-            select(CaseRow).join(PostRow, PostRow.case_id == CaseRow.id).where(PostRow.id == post_id)
+        """A picture was posted and answered, in that transaction: its case has something new to look at."""
+        post = await session.get(PostRow, post_id)
+        row = None if post is None else await session.get(CaseRow, post.case_id)
+        if row is None:
+            return
+        if row.voters or row.status != OPEN:
+            await self.touched(session, await load(session), [row.id], at, stirs=False)
+            return
+        row.revision += 1  # what approving would approve is what the bot said last
+        guess = Guess(
+            prediction_id=0,
+            character=answer.character,
+            verdict=answer.verdict,
+            confidence=answer.confidence,
+            known=answer.known,
+            ranked=tuple(answer.ranked),
+            bundle=bundle,
         )
-        if row is not None:
-            if row.voters == 0:  # what approving would approve is what the bot said last
-                row.revision += 1
-            await self.touched(session, vocabulary, [row.id], at)
+        await self._scorer.shown(session, row, guess)
 
     async def rescore(self, at: datetime | None = None, everything: bool = False) -> int:
         """Work out anew how often people are right, and bring the open cases up to date that change by it.
@@ -94,7 +109,7 @@ class Review(Characters, Decisions):
             batch = order[start : start + RESCORED]
 
             async def work(session: AsyncSession, batch: Sequence[int] = batch) -> None:
-                await self.touched(session, await load(session), batch, now, stirs=False)
+                await self.touched(session, await load(session), batch, now, False, False)
 
             await self._work.write(work)
         return len(order)

@@ -14,9 +14,9 @@ from corrections.cases import APPROVED
 from corrections.review import reading
 from corrections.review.agreement import Record, ReviewRules, weight
 from corrections.review.priority import GONE
+from corrections.review.reading import settled
 from corrections.review.scores import OPEN, labels_of
 from corrections.review.types import AgreementReport, CharacterCount, DecisionView, Labels
-from corrections.review.views import settled
 from corrections.tables import (
     CaseRow,
     CharacterRow,

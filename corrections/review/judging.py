@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections.review.reading import settled
 from corrections.review.types import Labels
-from corrections.review.views import settled
 from corrections.tables import CaseRow, TrustRow, VoteEventRow
 from corrections.types import Community
 from corrections.vocabulary import Vocabulary

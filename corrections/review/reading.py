@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -124,6 +124,12 @@ def guess(row: PredictionRow) -> Guess:
         ranked=tuple(Ranked(character, probability) for character, probability in row.ranked),
         bundle=row.bundle,
     )
+
+
+def settled(labels: Sequence[str], vocabulary: Vocabulary, community: Community) -> Labels:
+    """Slugs as they are called now: what was merged meanwhile counts as what it was merged into."""
+    found = {slug: vocabulary.by_slug(slug, community) for slug in labels}
+    return tuple(sorted({character.slug if character else slug for slug, character in found.items()}))
 
 
 def by_community(cases: Mapping[int, int]) -> dict[int, list[int]]:

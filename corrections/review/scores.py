@@ -17,9 +17,9 @@ from corrections.cases import APPROVED
 from corrections.review import reading
 from corrections.review.agreement import ReviewRules, Weighed, weigh, weight
 from corrections.review.priority import GONE, SKIPPED, priority
-from corrections.review.reading import Said
+from corrections.review.reading import Said, settled
 from corrections.review.types import Guess, Labels
-from corrections.tables import BlobRow, CaseRow, PostRow
+from corrections.tables import BlobRow, CaseRow, CommunityRow, PostRow
 from corrections.types import Community
 from corrections.vocabulary import Vocabulary
 from model.types import NOBODY
@@ -71,26 +71,35 @@ class Scorer:
         return scored
 
     async def refresh(
-        self, session: AsyncSession, vocabulary: Vocabulary, cases: Iterable[int], at: datetime
+        self,
+        session: AsyncSession,
+        vocabulary: Vocabulary,
+        cases: Iterable[int],
+        at: datetime,
+        pictures: bool = True,
     ) -> list[Scored]:
         """Write what the votes of these cases come to into their rows.
 
         ``revision`` grows when something else leads than before: whoever approves what they saw leading
         must not approve what came after.
+
+        Args:
+            pictures: whether some of theirs may have come or gone.
         """
-        ids = sorted(set(cases))
-        rows = list(await session.scalars(select(CaseRow).where(CaseRow.id.in_(ids)))) if ids else []
+        found = (
+            await session.execute(
+                select(CaseRow, CommunityRow.platform, CommunityRow.native)
+                .join(CommunityRow, CaseRow.community_id == CommunityRow.id)
+                .where(CaseRow.id.in_(set(cases)))
+                .order_by(CaseRow.id)
+            )
+        ).all()
+        rows = [row for row, _, _ in found]
         if not rows:
             return []
-        scored = await self.weighed(session, vocabulary, rows, at)
-        there = set(
-            await session.scalars(
-                select(PostRow.case_id)
-                .join(BlobRow, PostRow.blob_id == BlobRow.id)
-                .where(PostRow.case_id.in_(ids), BlobRow.erased_at.is_(None))
-                .distinct()
-            )
-        )
+        home = {row.community_id: (platform, native) for row, platform, native in found}
+        scored = await self.weighed(session, vocabulary, rows, at, home)
+        gone = await _gone(session, [row.id for row in rows], pictures, rows)
         for each in scored:
             row, weighed = each.row, each.weighed
             leading = None if weighed.leading is None else list(weighed.leading)
@@ -98,31 +107,29 @@ class Scorer:
                 row.leading = leading
                 row.revision += 1
             row.agreement, row.voters, row.agreed = weighed.probability, weighed.voters, weighed.agreed
-            approved = await self._approved_cases(session, row.community_id)
-            row.reason, row.priority = priority(weighed, each.guess, rarest(weighed.leading, approved))
-            if row.status != OPEN:
-                row.reason, row.priority = self._decided(each)
-            if row.skipped_at is not None and row.status == OPEN:
-                row.priority += SKIPPED
-            if row.id not in there:
+            if row.status == OPEN:
+                approved = await self._approved_cases(session, row.community_id)
+                row.reason, row.priority = priority(weighed, each.guess, rarest(weighed.leading, approved))
+                row.priority += SKIPPED if row.skipped_at is not None else 0.0
+            else:
+                decided = settled(row.decided or (), vocabulary, home[row.community_id])
+                row.reason, row.priority = _contradicted(each, decided)
+            if row.id in gone:
                 row.priority = GONE
         await session.flush()
         return scored
+
+    async def shown(self, session: AsyncSession, row: CaseRow, guess: Guess) -> None:
+        """A picture was posted of whose case nobody has said anything: there is what the bot said."""
+        row.reason, row.priority = priority(weigh((), self.rules), guess, 0)
+        row.priority += SKIPPED if row.skipped_at is not None else 0.0
+        await session.flush()
 
     def approved(self, community: int, labels: Iterable[str], count: int = 1) -> None:
         """A case has been approved here, or (-1) is so no longer."""
         if community in self._approved:
             for slug in tuple(labels) or (NOBODY,):
                 self._approved[community][1][slug] += count
-
-    def _decided(self, scored: Scored) -> tuple[str, float]:
-        """A decided case is worth another look when people contradict the decision who spoke after it."""
-        row = scored.row
-        since = [each for each in scored.said if row.decided_at is not None and each.at > row.decided_at]
-        against = sum(each.labels != tuple(row.decided or ()) for each in since)
-        if row.status == APPROVED and against >= 2 and 2 * against > len(since):
-            return "disagreement", float(against)
-        return "agreed", 0.0
 
     async def _approved_cases(self, session: AsyncSession, community: int) -> Counter[str]:
         """How many approved cases each character has; what other processes approve is seen in a minute."""
@@ -139,6 +146,31 @@ class Scorer:
                     counted[slug] += count
             self._approved[community] = (time.monotonic() + COUNTED_FOR, counted)
         return counted
+
+
+async def _gone(
+    session: AsyncSession, ids: Collection[int], pictures: bool, rows: Collection[CaseRow]
+) -> set[int]:
+    """The cases without any bytes left."""
+    if not pictures:
+        return {row.id for row in rows if row.priority == GONE}
+    there = await session.scalars(
+        select(PostRow.case_id)
+        .join(BlobRow, PostRow.blob_id == BlobRow.id)
+        .where(PostRow.case_id.in_(ids), BlobRow.erased_at.is_(None))
+        .distinct()
+    )
+    return set(ids) - set(there)
+
+
+def _contradicted(scored: Scored, decided: Labels) -> tuple[str, float]:
+    """A decided case is worth another look when people contradict the decision who spoke after it."""
+    row = scored.row
+    since = [each for each in scored.said if row.decided_at is not None and each.at > row.decided_at]
+    against = sum(each.labels != decided for each in since)
+    if row.status == APPROVED and against >= 2 and 2 * against > len(since):
+        return "disagreement", float(against)
+    return "agreed", 0.0
 
 
 def rarest(leading: Labels | None, approved: Mapping[str, int]) -> int:

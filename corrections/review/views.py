@@ -10,8 +10,9 @@ from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.consent import post_consented
+from corrections.review.reading import settled
 from corrections.review.scores import Scored, Scorer
-from corrections.review.types import CasePicture, CaseView, Labels
+from corrections.review.types import CasePicture, CaseView
 from corrections.tables import BlobRow, CaseRow, PostRow
 from corrections.types import Community
 from corrections.vocabulary import Vocabulary
@@ -75,12 +76,6 @@ def _view(
         opened_at=row.created_at,
         decided_at=row.decided_at,
     )
-
-
-def settled(labels: Sequence[str], vocabulary: Vocabulary, community: Community) -> Labels:
-    """Slugs as they are called now: what was merged meanwhile counts as what it was merged into."""
-    found = {slug: vocabulary.by_slug(slug, community) for slug in labels}
-    return tuple(sorted({character.slug if character else slug for slug, character in found.items()}))
 
 
 def taken(row: CaseRow, me: int | None, at: datetime) -> bool:
