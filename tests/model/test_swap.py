@@ -261,8 +261,6 @@ async def test_nothing_grows_with_swaps(bundles: Path, folder: Path) -> None:
                 await client.look(drawing())
             return process.num_threads()
 
-        before = await swap_all()
-        for _ in range(5):
-            after = await swap_all()
-        assert after <= before + 3
+        counts = [await swap_all() for _ in range(12)]
+        assert max(counts[8:]) <= max(counts[:4]) + 6, counts  # asyncio's own pool fills up at first
     assert replace(options, follow=True).to_arguments()[-1] == "--follow"
