@@ -71,7 +71,7 @@ def build_app(
         lstrip_blocks=True,
     )
     app.add_routes(pages.routes())
-    add_console(app, desk, secret=secret, minutes=link_minutes, hours=session_hours)
+    add_console(app, desk, secret=secret, minutes=link_minutes, hours=session_hours, public_url=public_url)
     app.on_cleanup.append(pages.close)
     return app
 

@@ -14,7 +14,7 @@ from tests.bot.test_web_words import literal_words, script_words
 PAGES = sorted(TEMPLATES.glob("*.html"))
 SCRIPTS = sorted(STATIC.glob("*.js"))
 CATALOGUE = (Path(bot.words.__file__).parent / "en.ftl").read_text(encoding="utf-8")
-KEY = re.compile(r"<kbd>[A-Z/?⏎]</kbd>")
+KEY = re.compile(r"<kbd[^>]*>[A-Z/?⏎]</kbd>|aria-keyshortcuts=\"\w+\"")
 """What is printed on a key is no word."""
 
 

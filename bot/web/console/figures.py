@@ -101,9 +101,11 @@ def _entry(view: DecisionView, named: Callable[[str], str], w: Words) -> Entry:
 
 
 def _case(state: Mapping[str, object] | None, named: Callable[[str], str], w: Words) -> str:
-    """What a case was or became: its names if it was approved, else its status."""
+    """What a case was or became: its names if it was approved, else its status; an export by its name."""
     if not state:
         return ""
+    if "snapshot" in state:
+        return str(state["snapshot"])
     status, decided = state.get("status"), state.get("decided")
     if isinstance(decided, list):
         return w("review-and").join(named(str(each)) for each in decided) or w("mine-nobody")

@@ -24,16 +24,19 @@ FILES = frozenset({"console.css", "console.js", "typeahead.js"})
 """Every file that is served; a request can only name one of them."""
 
 
-def add_console(app: web.Application, desk: Desk, *, secret: bytes, minutes: int, hours: int) -> None:
+def add_console(
+    app: web.Application, desk: Desk, *, secret: bytes, minutes: int, hours: int, public_url: str = ""
+) -> None:
     """Serve every address below ``/review``, and ``/download``.
 
     Args:
         secret: what the session cookies' key is derived from.
         minutes: how long a link works.
         hours: how long a session lasts.
+        public_url: where a proxy shows the page to others.
     """
     names = Names(desk)
-    door = SignIn(desk.moderation.links, ConsoleSessions(secret, hours), minutes)
+    door = SignIn(desk.moderation.links, ConsoleSessions(secret, hours, public_url), minutes)
     exports = Exports(desk, names)
     parts = (
         *(Review(desk, names), Bulk(desk, names), Characters(desk, names)),

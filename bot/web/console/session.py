@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from yarl import URL
 
 from corrections.links import Link
 from corrections.review.types import Moderator
@@ -48,12 +49,14 @@ class ConsoleSessions:
     Args:
         secret: 32 bytes or more, the same after a restart; the keys of these cookies are derived from it.
         hours: how long a session lasts, whatever is done in it.
+        public_url: where a proxy shows the page; over TLS its cookies never travel without.
     """
 
-    def __init__(self, secret: bytes, hours: int) -> None:
+    def __init__(self, secret: bytes, hours: int, public_url: str = "") -> None:
         if len(secret) < 32:
             raise ValueError("the secret of the console's sessions must have 32 bytes")
         self._seconds = hours * 3600
+        self._over_tls = URL(public_url).host_port_subcomponent if public_url[:6] == "https:" else None
         self._serializer = URLSafeTimedSerializer(
             hmac.digest(secret, b"console-session", "sha256"),
             salt="whosthat-console",
@@ -75,7 +78,8 @@ class ConsoleSessions:
         """Give the browser its cookie."""
         value = self._serializer.dumps([who.moderator.person, who.moderator.community, who.session])
         # Behind a proxy with TLS the request is plain; a lie here only makes the liar's own cookie stricter.
-        https = request.secure or request.headers.get("X-Forwarded-Proto", "") == "https"
+        forwarded = request.headers.get("X-Forwarded-Proto", "") == "https"
+        https = request.secure or forwarded or request.host == self._over_tls
         response.set_cookie(
             COOKIE,
             value if isinstance(value, str) else value.decode(),

@@ -84,6 +84,7 @@ function decide(form, button) {
     return;
   }
   deciding.add(card);
+  history.replaceState(null, "", "/review" + queue.dataset.query); // not back to this very case
   showNext();
   sending = sending.then(() => answerTo(card, form, fields));
 }
