@@ -10,6 +10,7 @@ from typing import Any
 
 from model.bundle import sha256_of
 from model.types import NOBODY
+from training.dataset.sources import character_of
 from training.errors import PicturesError
 from training.pictures import SEVERAL, SPLITS, Picture, files_below, inside, slug_of
 
@@ -27,7 +28,7 @@ def read_plain(folder: Path) -> Iterator[Picture]:
     for place in _characters(folder):
         name = place.name
         slug = slug_of(name, folder)
-        spoken = names.setdefault(slug, spoken_of(slug, name))
+        spoken = names.setdefault(slug, character_of(place) or spoken_of(slug, name))
         for path in files_below(place):
             sha256 = _sha256(path)
             yield Picture(path, sha256, sha256, "train", "", slug, spoken)
