@@ -14,6 +14,7 @@ from rich.console import Console
 from bot import cli_console, cli_corrections, cli_operators
 from bot.cli_support import Bar, Config, read_settings, run_main
 from training.cli import app as training_app
+from training.cli_dataset import app as dataset_app
 
 app = typer.Typer(
     name="whosthat",
@@ -23,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(training_app, name="train", help="Make a new model out of a folder of pictures.")
+app.add_typer(dataset_app, name="dataset")
 cli_operators.register(app)
 cli_corrections.register(app)
 cli_console.register(app)
