@@ -136,7 +136,7 @@ class _Table:
         left = np.where(self.count[self.side] == 1, -np.inf, sums[self.side] - own)
         shift = np.maximum(scale[self.side], left)
         total = others[self.side] * np.exp(scale[self.side] - shift) + np.exp(left - shift) + np.exp(-shift)
-        clear = np.exp(np.maximum(left, elsewhere) - shift) >= CLEAR * total
+        clear = np.exp(np.maximum(left, elsewhere) - shift) >= (CLEAR - 1e-9) * total  # rounding aside
         return clear, left > elsewhere
 
     def limited(self, clear: NDArray[np.bool_], same: NDArray[np.bool_]) -> tuple[Floats, Floats]:

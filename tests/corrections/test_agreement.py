@@ -98,7 +98,7 @@ def slowly(votes: Sequence[Heard], records: dict[int, Record]) -> dict[int, tupl
                 if other.case == vote.case and other.person != vote.person
             ]
             clear = weigh(others, RULES)
-            if clear.leading is not None and clear.probability >= CLEAR:
+            if clear.leading is not None and clear.probability >= CLEAR - 1e-9:
                 each[vote.person].setdefault(vote.labels, []).append(vote.labels == clear.leading)
         totals = {}
         for person, by_label in each.items():
