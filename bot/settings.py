@@ -159,6 +159,26 @@ class Export(_Section):
     kept_hours: int = Field(24, ge=1, le=24 * 30)
 
 
+class Training(_Section):
+    """``[training]``"""
+
+    recipe: Literal["head", "adapter", "full"] = "head"
+    base: str = ""
+    pictures: str = ""
+    evaluation: str = ""
+    auto_promote: bool = False
+    communities: Strings = ()
+    kept_versions: int = Field(3, ge=1, le=1000)
+    replies: int = Field(200, ge=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _communities_are_named(self) -> Training:
+        for each in self.communities:
+            if not re.fullmatch(r"[^:\s]+:\S+", each):
+                raise ValueError(f'communities has "{each}", which is not written platform:id')
+        return self
+
+
 class Retention(_Section):
     """``[retention]``"""
 
@@ -189,6 +209,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     review: Review = Review()
     export: Export = Export()
+    training: Training = Training()
     retention: Retention = Retention()
     log: Log = Log()
 
@@ -301,6 +322,13 @@ def load(
             "data_dir": home / settings.data_dir.expanduser(),
             "database": settings.database.model_copy(update={"url": _located(settings.database.url, home)}),
             "model": settings.model.model_copy(update={"use": _model(settings.model.use, home)}),
+            "training": settings.training.model_copy(
+                update={
+                    key: _model(value, home)
+                    for key in ("base", "pictures", "evaluation")
+                    if (value := getattr(settings.training, key))
+                }
+            ),
         }
     )
 

@@ -1,4 +1,4 @@
-"""Models from the Hugging Face hub, or from whatever ``HF_ENDPOINT`` names instead of it."""
+"""Models from the Hugging Face hub and to it, or to whatever ``HF_ENDPOINT`` names instead of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from model.errors import BackendMissing, BundleDamaged, BundleError, BundleMissi
 
 PATTERNS = ["config.json", "preprocessor_config.json", "manifest.json", "model*.safetensors*", "model.onnx"]
 """All that is downloaded: never a pickle, never code."""
+CARD = "README.md"
 
 
 def fetch(name: str, models_dir: Path, progress: Callable[[str, float], None] | None = None) -> Path:
@@ -45,7 +46,7 @@ def fetch(name: str, models_dir: Path, progress: Callable[[str, float], None] | 
         from huggingface_hub.utils.tqdm import tqdm
     except ImportError:
         raise BackendMissing(f"hub:{name} needs huggingface_hub: pip install 'whosthat[training]'") from None
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+    endpoint = _endpoint()
     what = f"downloading {repository}"
     tell = progress or (lambda what, share: None)
     tell(what, 0.0)
@@ -83,3 +84,74 @@ def fetch(name: str, models_dir: Path, progress: Callable[[str, float], None] | 
         raise BundleDamaged(f"{repository} is no model of transformers: it has no config.json")
     tell(what, 1.0)
     return Path(folder)
+
+
+def push(
+    folder: Path, name: str, *, private: bool = True, progress: Callable[[str, float], None] | None = None
+) -> str:
+    """Upload a bundle with its card as a model, made there first if need be, in one commit.
+
+    The token comes from the variable ``HF_TOKEN`` alone, and is never said.
+
+    Args:
+        name: ``OWNER/NAME``.
+        private: whether a model that is made shows to its owner alone; one that is there stays as it is.
+        progress: called with what is being done, at its beginning and end.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        BundleError: it cannot be uploaded; one sentence.
+    """
+    from model.bundle import MANIFEST, read_bundle, sha256_of
+
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise BundleError(f"{name} is not of the form OWNER/NAME")
+    bundle = read_bundle(folder)
+    if not (folder / CARD).is_file():
+        raise BundleError(f"{folder} has no card ({CARD}), and a model without one helps nobody")
+    files = bundle.manifest.get("files", {})
+    for file, expected in files.items():
+        if sha256_of(folder / file) != expected["sha256"]:
+            raise BundleDamaged(f"{folder / file} is not the file that its manifest describes")
+    token = os.environ.get("HF_TOKEN", "").strip()
+    if not token:
+        raise BundleError("set HF_TOKEN to a token of yours that may write (Settings, Access Tokens)")
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    except ImportError:
+        raise BackendMissing("uploading needs huggingface_hub: pip install 'whosthat[training]'") from None
+    endpoint = _endpoint()
+    tell = progress or (lambda what, share: None)
+    tell(f"uploading {name}", 0.0)
+    api = HfApi(endpoint=endpoint, token=token)
+    try:
+        api.create_repo(name, private=private, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=name,
+            folder_path=folder,
+            allow_patterns=[*files, MANIFEST, CARD] if files else [*PATTERNS, CARD],
+            commit_message=f"whosthat {bundle.info.id}",
+        )
+    except HFValidationError as error:
+        raise BundleError(f"{name} is not of the form OWNER/NAME") from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            raise BundleError(f"{endpoint} does not let this token write to {name}") from error
+        raise BundleError(f"{name} could not be uploaded to {endpoint}: {_first(error, token)}") from error
+    except Exception as error:  # of the network, by whatever library the hub's one uses
+        raise BundleError(f"{name} could not be uploaded to {endpoint}: {_first(error, token)}") from error
+    tell(f"uploading {name}", 1.0)
+    return str(done.commit_url)
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+
+
+def _first(error: Exception, token: str) -> str:
+    first = str(error).strip().partition("\n")[0] or type(error).__name__
+    return first.replace(token, "[secret]")

@@ -20,15 +20,17 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from model.bundle import MANIFEST, Bundle, read_bundle, seal
 from model.errors import BundleError, BundleMissing
 from model.folders import new_folder
 
+if TYPE_CHECKING:  # the bot's own process looks at the choice, and reads no bundle
+    from model.bundle import Bundle
+
 log = logging.getLogger(__name__)
 
-VERSIONS, CHOICE, WORKERS = "versions", "choice.json", "workers"
+VERSIONS, CHOICE, WORKERS, MANIFEST = "versions", "choice.json", "workers", "manifest.json"
 MOST_BEFORE = 20
 """Earlier choices that one can go back to."""
 TAKEN_IN = ("*.json", "model*.safetensors", "model.onnx", "README.md", "*.png")
@@ -116,6 +118,8 @@ class Versions:
         Raises:
             BundleError: it is none, another bundle has that id, or the disk does not take it.
         """
+        from model.bundle import read_bundle, seal
+
         bundle = read_bundle(folder)
         name = bundle.info.id
         place = self.models_dir / VERSIONS / name
