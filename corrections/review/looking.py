@@ -114,7 +114,7 @@ class Looking(Scoped):
         async def work(session: AsyncSession) -> None:
             me = await find_person(session, self._names.person(moderator.person))
             if me is not None and case_ids:
-                await queue.release(session, case_ids, me)
+                await queue.release(session, case_ids, me, await self._scope(session, moderator))
 
         await self._work.write(work)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Integer, Text, cast, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections.cases import APPROVED
+from corrections.cases import APPROVED, WITHDRAWN
 from corrections.review.deciding import APPROVE, REJECT, REJECTED, SKIP
 from corrections.review.priority import GONE
 from corrections.review.scores import OPEN
@@ -24,8 +24,8 @@ CLAIMED_FOR = timedelta(seconds=120)
 def matching(
     wanted: Filter, community: int | None, vocabulary: Vocabulary
 ) -> tuple[ColumnElement[bool], ...]:
-    """The conditions of a filter; ``community`` None: all of them."""
-    conditions = [CaseRow.status == wanted.status]
+    """The conditions of a filter; ``community`` None: all of them. What was forgotten is shown to nobody."""
+    conditions = [CaseRow.status == wanted.status, CaseRow.status != WITHDRAWN]
     if wanted.status == OPEN:
         conditions.append(CaseRow.priority > GONE)
     if community is not None:
@@ -76,13 +76,12 @@ async def claim(
     return rows
 
 
-async def release(session: AsyncSession, cases: Collection[int], me: int) -> None:
-    """Somebody else may have them."""
-    await session.execute(
-        update(CaseRow)
-        .where(CaseRow.id.in_(list(cases)), CaseRow.claimed_by == me)
-        .values(claimed_by=None, claimed_until=None)
-    )
+async def release(session: AsyncSession, cases: Collection[int], me: int, community: int | None) -> None:
+    """Somebody else may have them; ``community``: the only one that they may be of."""
+    mine = [CaseRow.id.in_(list(cases)), CaseRow.claimed_by == me]
+    if community is not None:
+        mine.append(CaseRow.community_id == community)
+    await session.execute(update(CaseRow).where(*mine).values(claimed_by=None, claimed_until=None))
 
 
 async def progress(session: AsyncSession, community: int | None, me: int | None, at: datetime) -> Progress:

@@ -152,7 +152,7 @@ async def test_what_is_withdrawn_is_out_of_a_moderators_reach(ledger: Ledger, po
     (case,) = await ledger.review.next(moderator, at=moment(2))
     await ledger.review.decide(moderator, case.case_id, case.revision, "approve", ("thor",), moment(2))
     await ledger.privacy.forget(ANNA, moment(3))
-    for status in ("open", "approved", "rejected"):
+    for status in ("open", "approved", "rejected", "withdrawn"):
         assert await ledger.review.next(moderator, Filter(status=status), at=moment(4)) == []
     with pytest.raises(NotFound):
         await ledger.review.case(moderator, case.case_id)
