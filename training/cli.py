@@ -1,18 +1,123 @@
-"""The commands of training, which the bot's own command line mounts as ``whosthat train``."""
+"""``whosthat train``: a better model out of folders of pictures; ``train head``: the embedded one's head."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(invoke_without_command=True)
+
+Recipe = Literal["head", "adapter", "full"]
 
 
 @app.callback()
-def train() -> None:
-    """Make a new model out of a folder of pictures."""
+def train(
+    context: typer.Context,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder of pictures or an exported snapshot; may be given again.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the new bundle; must not be there.", show_default=False)
+    ] = None,
+    base: Annotated[
+        str, typer.Option(metavar="builtin|hub:OWNER/NAME|FOLDER", help="What to start from.")
+    ] = "builtin",
+    recipe: Annotated[
+        Recipe, typer.Option(help="head: seconds a hundred pictures; adapter: more; full: most, for GPUs.")
+    ] = "head",
+    seed: Annotated[int, typer.Option(help="The same seed and pictures give the same weights on a CPU.")] = 0,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A value of the recipe; may be given again."),
+    ] = None,
+    sources: Annotated[
+        list[str] | None, typer.Option("--source", help="Only pictures of this source; may be given again.")
+    ] = None,
+    least: Annotated[
+        int, typer.Option(min=1, help="New characters with fewer pictures to learn from are left out.")
+    ] = 5,
+    cache: Annotated[Path | None, typer.Option(help="Where what the backbone saw is kept.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Where models from elsewhere are kept.")] = None,
+    progress: Annotated[
+        Literal["bar", "json"], typer.Option(help="json: lines on standard output, for a program.")
+    ] = "bar",
+) -> None:
+    """Make a new model out of folders of pictures.
+
+    A run that was stopped or killed goes on where it was when the same command is given again.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with one_sentence(console):
+        from training.errors import TrainingError
+        from training.progress import Bars, Lines
+
+        if not data or out is None:
+            raise TrainingError("whosthat train needs --data and --out; --help says more")
+        pairs = [each.partition("=") for each in values or ()]
+        if bad := next((name for name, equals, _ in pairs if not equals), None):
+            raise TrainingError(f"--set {bad} is not of the form NAME=VALUE")
+        from training.running import Order, first_process
+        from training.running import train as run
+
+        asked = Order(
+            data=tuple(data),
+            out=out,
+            base=base,
+            recipe=recipe,
+            seed=seed,
+            values=tuple((name, value) for name, _, value in pairs),
+            least=least,
+            sources=tuple(sources or ()),
+            **({"cache": cache} if cache else {}),
+            **({"models_dir": models} if models else {}),
+        )
+        if progress == "json" or not first_process():
+            lines = Lines(sys.stdout if first_process() else sys.stderr)
+            run(asked, lines if first_process() else None, lambda line: None)
+            return
+        with Bars(console) as bars:
+            run(asked, bars, lambda line: console.print(line, markup=False))
+
+
+@contextmanager
+def one_sentence(console: object) -> Iterator[None]:
+    """Whatever is known to go wrong is said in one sentence, with exit code 1."""
+    from rich.console import Console
+
+    from model.errors import ModelError
+    from training.errors import TrainingError
+
+    assert isinstance(console, Console)
+    try:
+        yield
+    except ImportError as error:
+        console.print(
+            f"training needs {error.name}, which is not installed: pip install -e '.[training]'",
+            style="red",
+            markup=False,
+        )
+    except (TrainingError, ModelError) as error:
+        console.print(str(error), style="red", markup=False)
+    except OSError as error:
+        console.print(f"{error.filename or 'the disk'}: {error.strerror or error}", style="red", markup=False)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here", style="red")
+        raise typer.Exit(130) from None
+    else:
+        return
+    raise typer.Exit(1) from None
 
 
 @app.command()
@@ -35,11 +140,10 @@ def head(
     """Train the embedded model's head; most of the time the backbone looks at every picture once."""
     from rich.console import Console
 
-    from model.errors import ModelError
-    from training.errors import TrainingError
-
     console = Console(stderr=True, highlight=False)
-    try:
+    with one_sentence(console):
+        from training.errors import TrainingError
+
         if card is not None and not final:
             raise TrainingError("a model card needs figures of the test part: give --final as well")
         from training.run_head import run_head
@@ -55,12 +159,6 @@ def head(
             card=card,
             console=console,
         )
-    except ImportError as error:
-        console.print(f"training needs {error.name}: pip install 'whosthat\\[training]'", style="red")
-        raise typer.Exit(1) from None
-    except (TrainingError, ModelError) as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

@@ -24,44 +24,101 @@ class Descent:
     iterations: int
 
 
+@dataclass(frozen=True)
+class Prior:
+    """What an earlier model knows, so that a few new pictures add to it and do not replace it.
+
+    Weights are pulled towards ``weight`` ``[C, F]`` and ``bias`` ``[C]`` instead of zero (L2-SP: Li et al.,
+    ICML 2018, section 3), and what smoothing takes from the label goes where the earlier model had
+    put it, ``shares`` ``[N, C]`` (learning without forgetting, in its simplest form: Li and Hoiem, ECCV
+    2016), so that characters without new pictures keep their place.
+    """
+
+    weight: Floats
+    bias: Floats
+    shares: Floats
+
+
 def log_softmax(logits: Floats) -> Floats:
     """Along the last axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def fit_classifier(x: Floats, labels: Labels, classes: int, how: Descent) -> tuple[Floats, Floats]:
+def fit_classifier(
+    x: Floats,
+    labels: Labels,
+    classes: int,
+    how: Descent,
+    *,
+    weights: Floats | None = None,
+    prior: Prior | None = None,
+    curve: list[float] | None = None,
+) -> tuple[Floats, Floats]:
     """Multinomial logistic regression with smoothed labels, by L-BFGS.
 
     Minimises the mean cross-entropy against targets of (1 - s) on the label and s / C everywhere
     (Szegedy et al., CVPR 2016, section 7; it keeps wrong labels from being learnt by heart: Lukasik
-    et al., ICML 2020) plus l2 / 2 times the squared weights. It starts at zero and there is no
-    chance in it: the same input gives the same weights.
+    et al., ICML 2020) plus l2 / 2 times the squared weights. It starts at zero, or where ``prior``
+    says, and there is no chance in it: the same input gives the same weights.
 
     Args:
         x: ``[N, F]``, standardised.
+        weights: ``[N]``, how much each picture counts; 1 on average.
+        prior: what is known already, see `Prior`.
+        curve: gets the value of every iteration.
 
     Returns:
         weight ``[C, F]`` and bias ``[C]``.
     """
     count, width = x.shape
-    targets = np.full((count, classes), how.smoothing / classes, np.float32)
-    targets[np.arange(count), labels] += 1 - how.smoothing
+    targets = smoothed(labels, classes, how.smoothing, None if prior is None else prior.shares)
+    origin = None if prior is None else prior.weight.astype(np.float32)
+    home = None if prior is None else prior.bias.astype(np.float32)
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weight = flat[: classes * width].reshape(classes, width).astype(np.float32)
         bias = flat[classes * width :].astype(np.float32)
         logp = log_softmax(x @ weight.T + bias)
-        value = -float((targets * logp).sum(dtype=np.float64)) / count
-        value += how.l2 / 2 * float((weight**2).sum(dtype=np.float64))
-        error = (np.exp(logp) - targets) / np.float32(count)
-        slope = error.T @ x + np.float32(how.l2) * weight
-        return value, np.concatenate([slope.ravel(), error.sum(axis=0)]).astype(np.float64)
+        each, error = targets * logp, (np.exp(logp) - targets) / np.float32(count)
+        if weights is not None:
+            each, error = each * weights[:, None], error * weights[:, None]
+        away = weight if origin is None else weight - origin
+        value = -float(each.sum(dtype=np.float64)) / count
+        value += how.l2 / 2 * float((away**2).sum(dtype=np.float64))
+        slope, lift = error.T @ x + np.float32(how.l2) * away, error.sum(axis=0)
+        if home is not None:
+            value += how.l2 / 2 * float(((bias - home) ** 2).sum(dtype=np.float64))
+            lift = lift + np.float32(how.l2) * (bias - home)
+        return value, np.concatenate([slope.ravel(), lift]).astype(np.float64)
 
     start = np.zeros(classes * width + classes)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": how.iterations}).x
+    if origin is not None and home is not None:
+        start = np.concatenate([origin.ravel(), home]).astype(np.float64)
+
+    def keep(flat: NDArray[np.float64]) -> None:
+        if curve is not None:
+            curve.append(loss(flat)[0])
+
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        callback=keep if curve is not None else None,
+        options={"maxiter": how.iterations},
+    ).x
     weight = found[: classes * width].reshape(classes, width)
     return weight.astype(np.float32), found[classes * width :].astype(np.float32)
+
+
+def smoothed(labels: Labels, classes: int, smoothing: float, shares: Floats | None = None) -> Floats:
+    """``[N, C]``: (1 - s) on the label and s spread evenly, or as ``shares`` ``[N, C]`` says."""
+    targets = np.full((len(labels), classes), smoothing / classes, np.float32)
+    if shares is not None:
+        targets = (smoothing * shares).astype(np.float32)
+    targets[np.arange(len(labels)), labels] += 1 - smoothing
+    return targets
 
 
 def trusted_labels(
@@ -92,6 +149,8 @@ def trusted_labels(
     believed = np.ones(len(labels), np.bool_)
     for number in range(folds):
         seen, unseen = fold != number, np.flatnonzero(fold == number)
+        if not len(unseen) or not seen.any():
+            continue
         weight, bias = fit_classifier(x[seen], labels[seen], classes, how)
         p = np.exp(log_softmax(x[unseen] @ weight.T + bias))
         own = p[np.arange(len(unseen)), labels[unseen]]
@@ -132,12 +191,18 @@ def fit_embedding(
     return projection.astype(np.float32), (-projection @ x.mean(axis=0)).astype(np.float32)
 
 
-def fit_calibration(logits: Floats, labels: Labels, nobody: int, *, precision: float) -> Calibration:
+def fit_calibration(
+    logits: Floats, labels: Labels, nobody: int | None, *, precision: float, known: float = 0.5
+) -> Calibration:
     """Temperature and thresholds, on pictures that the classifier was not trained on.
 
     The temperature has the least cross-entropy (Guo et al., ICML 2017, section 4.2). ``known`` is where
     strangers turned away and characters let in, averaged, are the most. ``sure`` is the lowest
     probability from which on what is said is right at least ``precision`` of the time.
+
+    Args:
+        nobody: the class of strangers, if there is one.
+        known: the threshold where no strangers are among the pictures to choose it by.
     """
     rows = np.arange(len(labels))
 
@@ -146,16 +211,18 @@ def fit_calibration(logits: Floats, labels: Labels, nobody: int, *, precision: f
 
     temperature = float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
     p = np.exp(log_softmax(logits / temperature))
-    known = 1 - p[:, nobody]
-    stranger = labels == nobody
-    steps = np.unique(known)
-    edges = (steps[1:] + steps[:-1]) / 2
-    balance = [float((known[stranger] < e).mean() + (known[~stranger] >= e).mean()) for e in edges]
-    threshold = float(edges[int(np.argmax(balance))])
-
-    p[:, nobody] = -1
+    told = np.ones(len(labels), np.bool_)
+    threshold = known
+    if nobody is not None:
+        score, stranger = 1 - p[:, nobody], labels == nobody
+        if stranger.any() and not stranger.all():
+            steps = np.unique(score)
+            edges = (steps[1:] + steps[:-1]) / 2
+            balance = [float((score[stranger] < e).mean() + (score[~stranger] >= e).mean()) for e in edges]
+            threshold = float(edges[int(np.argmax(balance))]) if balance else known
+        told = score >= threshold
+        p[:, nobody] = -1
     confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
-    told = known >= threshold
     order = np.argsort(-confidence[told], kind="stable")
     share = np.cumsum(right[told][order]) / np.arange(1, told.sum() + 1)
     enough = np.flatnonzero(share >= precision)
