@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TypeVar
 
 from bot.console_link import operator_link
@@ -31,6 +32,7 @@ from corrections.people import load_secret
 from corrections.review.agreement import ReviewRules
 from model.client import WorkerClient
 from model.supervisor import WorkerSupervisor
+from model.versions import Versions
 from model.worker.options import WorkerOptions
 
 log = logging.getLogger(__name__)
@@ -47,9 +49,9 @@ class Stopped(Exception):  # not an error
 
 
 def worker_options(settings: Settings) -> WorkerOptions:
-    """The worker's part of the settings."""
+    """The worker's part of the settings, with the model that is chosen by now."""
     return WorkerOptions(
-        use=settings.model.use,
+        use=Versions(settings.models_dir, settings.model.use).serving(),
         backend=settings.worker.backend,
         models_dir=settings.models_dir,
         threads=settings.worker.threads,
@@ -63,6 +65,11 @@ def worker_options(settings: Settings) -> WorkerOptions:
     )
 
 
+def following(settings: Settings) -> WorkerOptions:
+    """The same for a worker that looks with whatever is chosen, now and later."""
+    return replace(worker_options(settings), use=settings.model.use, follow=True)
+
+
 def review_rules(settings: Settings) -> ReviewRules:
     """When people agree, by the settings."""
     chosen = settings.review
@@ -70,16 +77,19 @@ def review_rules(settings: Settings) -> ReviewRules:
 
 
 async def open_eyes(
-    stack: AsyncExitStack, settings: Settings, progress: Progress | None = None
+    stack: AsyncExitStack, settings: Settings, progress: Progress | None = None, *, follow: bool = False
 ) -> WorkerClient:
-    """A client of the worker: of our own, which is started here, or of the one that ``worker.url`` names."""
+    """A client of the worker: of our own, which is started here, or of the one that ``worker.url`` names.
+
+    Args:
+        follow: our own swaps its model when another one is chosen.
+    """
     if settings.worker.url:
         client = WorkerClient(settings.worker.url)
         stack.push_async_callback(client.close)
         return client
-    supervisor = await stack.enter_async_context(
-        WorkerSupervisor(worker_options(settings), progress=progress)
-    )
+    options = following(settings) if follow else worker_options(settings)
+    supervisor = await stack.enter_async_context(WorkerSupervisor(options, progress=progress))
     client = supervisor.client()
     stack.push_async_callback(client.close)
     return client
@@ -124,7 +134,7 @@ async def serve(
                 review=review_rules(settings),
             )
             stack.push_async_callback(ledger.close)
-            eyes = await _unless(stop, open_eyes(stack, settings, progress))
+            eyes = await _unless(stop, open_eyes(stack, settings, progress, follow=True))
             if settings.worker.url:
                 say(w("run-worker-waiting", url=settings.worker.url))
             status = await _unless(stop, eyes.status())

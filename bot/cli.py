@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import cli_console, cli_corrections, cli_operators
+from bot import cli_console, cli_corrections, cli_models, cli_operators
 from bot.cli_support import Bar, Config, read_settings, run_main
 from training.cli import app as training_app
 from training.cli_dataset import app as dataset_app
@@ -28,6 +28,7 @@ app.add_typer(dataset_app, name="dataset")
 cli_operators.register(app)
 cli_corrections.register(app)
 cli_console.register(app)
+cli_models.register(app)
 
 
 AGAIN = "_WHOSTHAT_AGAIN"
@@ -75,10 +76,10 @@ def worker(
     config: Config = None,
 ) -> None:
     """Run only what looks at pictures, for bots elsewhere (worker.url)."""
-    from bot.app import worker_options
+    from bot.app import following
     from model.worker.process import run_worker
 
-    sys.exit(run_worker(replace(worker_options(read_settings(config)), listen=listen)))
+    sys.exit(run_worker(replace(following(read_settings(config)), listen=listen)))
 
 
 def main() -> None:

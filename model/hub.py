@@ -121,11 +121,13 @@ def push(
     try:
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+        from huggingface_hub.utils import disable_progress_bars
     except ImportError:
         raise BackendMissing("uploading needs huggingface_hub: pip install 'whosthat[training]'") from None
     endpoint = _endpoint()
     tell = progress or (lambda what, share: None)
     tell(f"uploading {name}", 0.0)
+    disable_progress_bars()
     api = HfApi(endpoint=endpoint, token=token)
     try:
         api.create_repo(name, private=private, exist_ok=True)

@@ -892,3 +892,22 @@ release-link = It is too large to be attached here. This link works once, for { 
 error-export-disk-full = The disk has no room for that export: the operator has to make some.
 error-export-moved-on = People were changing what was to be exported all the while: please try again.
 error-export-trouble = That export could not be written: the operator finds the reason in the log.
+
+## Versions of the model, and retraining
+
+models-serves = { $bundle } serves from now on.
+models-noted = { $bundle } serves from the next start on; no bot is running here.
+models-elsewhere = { $bundle } is noted here, but the worker at { $url } has models of its own: say the same on that machine.
+models-refused = { $bundle } could not be loaded, so { $now } goes on serving: { $why }
+models-refused-last = { $bundle } was chosen last and could not be loaded: { $why }
+models-late = The running worker has not loaded { $bundle } within { $seconds } seconds; it goes on answering, and its log says more.
+models-unknown = There is no version called { $bundle }: whosthat models list says which there are.
+models-legend = * serves now, < served before
+models-figures = { $percent } right ({ $part })
+models-no-figures = no figures
+models-gone = is not there any more
+models-no-card = It has no card.
+models-no-report = The gate was not asked about it.
+models-report-yes = The gate said yes:
+models-report-no = The gate said no:
+models-pushed = { $bundle } is uploaded: { $url }

@@ -742,3 +742,22 @@ release-link = 文件太大，无法作为附件发送。这个链接只能用�
 error-export-disk-full = 磁盘空间不足，无法导出：需要运营者清理空间。
 error-export-moved-on = 导出时内容一直在变化，请再试一次。
 error-export-trouble = 无法写出导出文件，原因见运营者的日志。
+
+## 模型版本与重新训练
+
+models-serves = 现在由 { $bundle } 作答。
+models-noted = 下次启动时将由 { $bundle } 作答；目前这里没有运行中的机器人。
+models-elsewhere = 已在此记录 { $bundle }，但 { $url } 的工作进程有自己的模型：请在那台机器上执行同样的命令。
+models-refused = 无法加载 { $bundle }，因此仍由 { $now } 作答：{ $why }
+models-refused-last = 最近选择的 { $bundle } 无法加载：{ $why }
+models-late = 运行中的工作进程未能在 { $seconds } 秒内加载 { $bundle }；它仍在作答，详情见其日志。
+models-unknown = 没有名为 { $bundle } 的版本：用 whosthat models list 查看有哪些。
+models-legend = * 正在使用，< 之前使用
+models-figures = 正确率 { $percent }（{ $part }）
+models-no-figures = 没有数据
+models-gone = 已不存在
+models-no-card = 它没有说明卡。
+models-no-report = 尚未对它做过把关评估。
+models-report-yes = 把关结果：通过
+models-report-no = 把关结果：不通过
+models-pushed = 已上传 { $bundle }：{ $url }
