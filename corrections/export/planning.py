@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from corrections.export.gather import Gathered, Gatherer
 from corrections.export.scope import Scope
 from corrections.export.splits import Fate, Splitter
 from corrections.export.threads import in_thread
-from corrections.export.types import SPLITS, Counts, ExportQuery, Format, Policy, Progress
+from corrections.export.types import SPLITS, Counts, ExportQuery, Format, Policy, Progress, Split
 from corrections.export.writing import Placed, Stopped
 from corrections.opening import Parts
 from corrections.people import Pseudonyms
@@ -124,12 +125,13 @@ async def make_plan(parts: Parts, asked: Question, form: Format, gone: set[str],
         try:
             mark = await snapshots.mark_of(session)
             await snapshots.read_groups(session, splitter)
+            held_out = await snapshots.once_in_test(session)
         except BaseException:
             found.close()
             raise
     try:
         numbers = await in_thread(
-            lambda stop, tell: _number(splitter, found, stop, tell),
+            lambda stop, tell: _number(splitter, found, held_out, stop, tell),
             lambda part: progress(READ + part * (GROUPED - READ)),
         )
         changed = await asyncio.to_thread(splitter.settle)
@@ -188,7 +190,9 @@ class _Tags:
         return f"c-{self._names.community(community)[:16]}"
 
 
-def _number(splitter: Splitter, found: Gathered, stop: threading.Event, tell: Progress) -> list[int]:
+def _number(
+    splitter: Splitter, found: Gathered, held_out: Set[str], stop: threading.Event, tell: Progress
+) -> list[int]:
     """The number of every picture in the splitter. Blocking."""
     numbers: list[int] = []
     for item, group in zip(found.items(), found.groups, strict=True):
@@ -197,7 +201,8 @@ def _number(splitter: Splitter, found: Gathered, stop: threading.Event, tell: Pr
         if group:
             numbers.append(splitter.number_of(group))
         else:
-            numbers.append(splitter.new(item["near_key"], item["sha256"]))
+            wanted: Split | None = "test" if item["sha256"] in held_out else None
+            numbers.append(splitter.new(item["near_key"], item["sha256"], wanted))
         if len(numbers) % 200 == 0:
             tell(len(numbers) / len(found.groups))
     return numbers

@@ -13,7 +13,7 @@ from corrections.export.types import Policy, Split
 from corrections.ledger import Ledger
 from model.near import NEAR
 from tests.corrections.exporting import ALL, OPERATOR, Stage, manifest, rows, sha256_of
-from tests.corrections.support import OTHER, near_key
+from tests.corrections.support import ANNA, BELA, OTHER, moment, near_key
 
 TRAIN = Policy(allow_discord=True, validation=0.0, test=0.0)
 VALIDATION = Policy(allow_discord=True, validation=1.0, test=0.0)
@@ -150,3 +150,15 @@ def test_whatever_is_near_whatever_no_test_picture_trains(
             assert fate is None
         else:
             assert fate != "test"
+
+
+async def test_a_test_picture_that_was_forgotten_and_comes_back_is_not_drawn_anew(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Its group went with whoever had posted it; the snapshot that it was in test of is still out there."""
+    held_out = await stage.put("a", "loki")
+    assert await export(stage, tmp_path / "a", TEST) == {held_out: "test"}
+    await stage.ledger.privacy.forget(ANNA, moment(1))
+    await stage.put("a", "loki", poster=BELA, home=OTHER, minutes=2)
+    fresh = await stage.put("b", "loki", poster=BELA, minutes=2)
+    assert await export(stage, tmp_path / "b", TRAIN) == {held_out: "test", fresh: "train"}

@@ -6,6 +6,7 @@ become of it, how far the review is, and the case after the one that is already 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -32,7 +33,6 @@ STATUSES = (
     ("open", "console-status-open"),
     ("approved", "console-status-approved"),
     ("rejected", "console-status-rejected"),
-    ("withdrawn", "console-status-withdrawn"),
 )
 """What one may filter by, and its words."""
 
@@ -103,13 +103,22 @@ class Review:
             place = f"/review/case/{case_id}" if again else "/review"
             raise html.to(f"{place}{query}{'&' if query else '?'}said={said}&about={case_id}")
         lacking = AHEAD - len(showing)
-        cases: list[CaseView] | Refused = []
-        if lacking > 0:
-            without = {case_id, *showing, *deciding}
-            cases = await self._desk.moderation.next(moderator, wanted, lacking, without=without)
+        # Somebody waits with a key in their hand: what can be asked at once is.
+        further, progress = await asyncio.gather(
+            self._further(moderator, wanted, lacking, {case_id, *showing, *deciding}),
+            self._desk.moderation.progress(moderator),
+        )
         told = await self._tell(request, outcome, said)
-        further = [] if isinstance(cases, Refused) else cases
-        return await self._parts(request, [*([outcome] if again else []), *further], told, said)
+        cases = [*([outcome] if again else []), *further]
+        return await self._parts(request, cases, told, said, progress)
+
+    async def _further(
+        self, moderator: Moderator, wanted: Filter, count: int, without: set[int]
+    ) -> list[CaseView]:
+        if count <= 0:
+            return []
+        found = await self._desk.moderation.next(moderator, wanted, count, without=without)
+        return [] if isinstance(found, Refused) else found
 
     async def undo(self, request: web.Request) -> web.Response:
         """``POST /review/undo``: take this moderator's latest decision back, and show its case."""
@@ -120,7 +129,9 @@ class Review:
             if not render.wants_fragment(request):
                 query = forms.address(wanted)
                 raise html.to(f"/review/case/{outcome.case_id}{query}{'&' if query else '?'}said=undo")
-            return await self._parts(request, [outcome], await self._tell(request, outcome, "undo"), "undo")
+            progress = await self._desk.moderation.progress(moderator)
+            told = await self._tell(request, outcome, "undo")
+            return await self._parts(request, [outcome], told, "undo", progress)
         sentence = w("review-undo-nothing") if outcome is None else wording.refusal(outcome, w)
         if render.wants_fragment(request):
             return html.page(request, "line.html", {"sentence": sentence}, 409)
@@ -182,10 +193,14 @@ class Review:
         return html.page(request, "review.html", context)
 
     async def _parts(
-        self, request: web.Request, cases: Sequence[CaseView], told: str, said: Said
+        self,
+        request: web.Request,
+        cases: Sequence[CaseView],
+        told: str,
+        said: Said,
+        progress: Progress | Refused,
     ) -> web.Response:
-        moderator, wanted = _who(request)
-        progress = await self._desk.moderation.progress(moderator)
+        _, wanted = _who(request)
         if isinstance(progress, Refused):
             return html.refusal(request, progress)
         context = {
