@@ -16,10 +16,10 @@ from bot import wording, wording_review
 from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused
 from bot.web import render
-from bot.web.console import forms, html
+from bot.web.console import forms, html, sentences
 from bot.web.console.names import Names
+from bot.web.console.sentences import SAID, Said
 from bot.web.console.shown import REASONS, Shown, shown
-from bot.words import Words
 from corrections.review.types import CaseView, Filter, Labels, Moderator, Progress
 from corrections.types import Address
 
@@ -35,9 +35,6 @@ STATUSES = (
     ("rejected", "console-status-rejected"),
 )
 """What one may filter by, and its words."""
-
-Said = Literal["approve", "reject", "skip", "undo", "stale"]
-SAID = ("approve", "reject", "skip", "undo", "stale")
 
 
 class Review:
@@ -186,7 +183,7 @@ class Review:
             "blind": _blind(request),
             "choices": choices,
             "communities": await self._names.communities(moderator),
-            "done": _done(progress, wanted, w),
+            "done": sentences.done(progress, wanted, w),
             "statuses": STATUSES,
             "reasons": tuple(REASONS.items()),
         }
@@ -208,7 +205,7 @@ class Review:
             "progress": progress,
             "said": told,
             "stale": said == "stale",
-            "done": _done(progress, wanted, render.spoken(request)),
+            "done": sentences.done(progress, wanted, render.spoken(request)),
             "query": forms.address(wanted),
             "blind": _blind(request),
         }
@@ -232,7 +229,7 @@ class Review:
     async def _tell(self, request: web.Request, case: CaseView, said: Said) -> str:
         w = render.spoken(request)
         named = await self._names.of(request, case.community)
-        return _sentence(case, said, wording_review.people_in(case.decided or (), named, w), w)
+        return sentences.sentence(case, said, wording_review.people_in(case.decided or (), named, w), w)
 
     # -- what was typed ----------------------------------------------------------------------------
 
@@ -287,23 +284,3 @@ def _decision(do: str) -> tuple[Literal["approve", "reject", "skip"] | None, Lab
     if do:
         raise web.HTTPBadRequest
     return None, None
-
-
-def _done(progress: Progress, wanted: Filter, w: Words) -> str:
-    """Why there is no case to show."""
-    if forms.address(wanted):
-        return w("console-nothing-fits")
-    return w("review-done-taken" if progress.open else "review-done")
-
-
-def _sentence(case: CaseView, said: Said, name: str, w: Words) -> str:
-    """What has become of a case. It says what is so, whatever was meant."""
-    if said == "stale":
-        if case.status == "approved":
-            return w("console-stale-approved", name=name)
-        return w("console-stale-rejected" if case.status == "rejected" else "console-stale")
-    if said == "undo":
-        return w("review-undone")
-    if case.status == "approved":
-        return w("review-approved", name=name)
-    return w("review-rejected" if case.status == "rejected" else "review-skipped")
