@@ -54,7 +54,7 @@ class Network(nn.Module):
     def give_head(self, weight: Floats, bias: Floats, mean: Floats, deviation: Floats) -> None:
         """Start from a head that was fitted to features less ``mean`` and over ``deviation``."""
         classes, width = weight.shape
-        self.norm = nn.BatchNorm1d(width, affine=False, eps=0.0, momentum=0.05)
+        self.norm = nn.BatchNorm1d(width, affine=False, eps=1e-8, momentum=0.05)
         self.head = nn.Linear(width, classes)
         with torch.no_grad():
             assert self.norm.running_mean is not None and self.norm.running_var is not None
@@ -67,7 +67,7 @@ class Network(nn.Module):
         """The head for features as they come: weight ``[C, F]`` and bias ``[C]``."""
         assert self.norm is not None and self.head is not None
         assert self.norm.running_mean is not None and self.norm.running_var is not None
-        deviation = self.norm.running_var.detach().cpu().sqrt().numpy()
+        deviation = (self.norm.running_var.detach().cpu() + self.norm.eps).sqrt().numpy()
         weight = self.head.weight.detach().cpu().numpy() / deviation
         bias = self.head.bias.detach().cpu().numpy() - weight @ self.norm.running_mean.cpu().numpy()
         return weight.astype(np.float32), bias.astype(np.float32)
