@@ -67,7 +67,7 @@ class Picture:
     name: str
 
 
-def read_dataset(folder: Path, table: Path | None = None) -> list[Picture]:
+def read_dataset(folder: Path, table: Path | None = None, *, strict: bool = True) -> list[Picture]:
     """Read any of the folders above, sorted as their table or their paths are.
 
     Pictures are not decoded. Pictures of several characters are left out. One picture may stand there
@@ -75,13 +75,14 @@ def read_dataset(folder: Path, table: Path | None = None) -> list[Picture]:
 
     Args:
         table: a table elsewhere; its files are found from ``folder``.
+        strict: also refuse groups in two parts.
 
     Raises:
         PicturesError: there are no pictures, links or paths lead outside, a label has no letters, a
             group is in two parts, which would let a model be measured on what it was trained on.
     """
     if table is not None or (folder / TABLE).is_file():
-        pictures = read_pictures(folder, table)
+        pictures = read_pictures(folder, table, strict=strict)
     else:
         if folder.is_file():
             raise PicturesError(f"{folder} is a file: unpack it, and name the folder")
@@ -93,13 +94,14 @@ def read_dataset(folder: Path, table: Path | None = None) -> list[Picture]:
 
         parted = any((folder / split).is_dir() for split in SPLITS)
         pictures = list(read_imagefolder(folder) if parted else read_plain(folder))
-        check_groups(pictures, folder)
+        if strict:
+            check_groups(pictures, folder)
     if not pictures:
         raise PicturesError(f"{folder} holds no pictures: expected {folder.name}/<character>/<picture>.jpg")
     return pictures
 
 
-def read_pictures(folder: Path, table: Path | None = None) -> list[Picture]:
+def read_pictures(folder: Path, table: Path | None = None, *, strict: bool = True) -> list[Picture]:
     """Read the table of a folder, ``splits.csv`` in it unless another is given.
 
     Raises:
@@ -125,7 +127,8 @@ def read_pictures(folder: Path, table: Path | None = None) -> list[Picture]:
             )
         if not picture.path.is_file():
             raise PicturesError(f"{table} names {picture.path}, which is not there")
-    check_groups(pictures, table)
+    if strict:
+        check_groups(pictures, table)
     return pictures
 
 

@@ -86,7 +86,9 @@ def flat(near_key: str) -> bool:
     return int(near_key, 16).bit_count() <= 1
 
 
-def near_groups(pictures: Sequence[Picture], looks: Mapping[Path, Look]) -> list[str]:
+def near_groups(
+    pictures: Sequence[Picture], looks: Mapping[Path, Look], *, declared: bool = True
+) -> list[str]:
     """A name for the group of each picture: near copies, the same bytes, and what shares a group already.
 
     The name is the smallest SHA-256 in the group, cut to 16 digits: the same pictures give the same names,
@@ -94,6 +96,7 @@ def near_groups(pictures: Sequence[Picture], looks: Mapping[Path, Look]) -> list
 
     Args:
         looks: what `look_at` said of each picture; one that does not decode is near to its own bytes alone.
+        declared: also put together what shares ``Picture.group``.
     """
     parent = list(range(len(pictures)))
 
@@ -110,7 +113,8 @@ def near_groups(pictures: Sequence[Picture], looks: Mapping[Path, Look]) -> list
     first: dict[Hashable, int] = {}
     for i, picture in enumerate(pictures):
         join(i, first.setdefault(("bytes", picture.sha256), i))
-        join(i, first.setdefault(("group", picture.group), i))
+        if declared:
+            join(i, first.setdefault(("group", picture.group), i))
     keyed = [
         i
         for i, picture in enumerate(pictures)
