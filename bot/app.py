@@ -20,6 +20,8 @@ from bot.desk.releases import Releases
 from bot.discord_adapter.adapter import DiscordAdapter
 from bot.exporting import policy_of
 from bot.operators.sweeping import sweep
+from bot.retraining.service import Retraining
+from bot.retraining.telling import Telling
 from bot.settings import Settings
 from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.web.app import WebAdapter
@@ -40,6 +42,8 @@ T = TypeVar("T")
 
 GRACE_SECONDS = 2
 """How much longer than a picture may take answers in flight are waited for once we are told to stop."""
+
+PLATFORMS: dict[type, str] = {DiscordAdapter: "discord", TelegramAdapter: "telegram"}
 
 Progress = Callable[[str, float], None]
 
@@ -182,6 +186,9 @@ async def serve(
                 say(w("run-telegram-off"))
             for chat in chats:
                 stack.callback(chat.stop_asking)
+            announcers = {PLATFORMS[type(chat)]: chat.announcer for chat in chats}
+            telling = Telling(Retraining(settings), ledger, eyes, announcers, settings.training.replies)
+            stack.push_async_callback(_cancel, loop.create_task(telling.keep(), name="telling"))
             stack.push_async_callback(_cancel, loop.create_task(_sweep(ledger, settings), name="sweep"))
             stack.push_async_callback(_cancel, loop.create_task(_rescore(ledger), name="rescore"))
             say(w("run-ready", seconds=f"{time.monotonic() - started:.1f}"))

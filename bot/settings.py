@@ -224,6 +224,27 @@ class Settings(BaseSettings):
         return self.data_dir / "models"
 
 
+def as_tree(settings: Settings) -> dict[str, Any]:
+    """The settings for a process of our own, as JSON takes them; without the tokens."""
+    tree = settings.model_dump(mode="json", by_alias=True)
+    for section, key in TOKENS.values():
+        tree[section][key] = ""
+    return tree
+
+
+def given(tree: Mapping[str, Any]) -> Settings:
+    """What `as_tree` gave, whatever this process's variables say."""
+
+    class Given(Settings):
+        @classmethod
+        def settings_customise_sources(  # type: ignore[override]  # called by keyword, the rest is not ours
+            cls, settings_cls: type[BaseSettings], *, init_settings: PydanticBaseSettingsSource, **_: object
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    return Given(**tree)
+
+
 class _Variables(PydanticBaseSettingsSource):
     """A mapping of variables as a tree. What names no setting stays in: validation refuses it."""
 

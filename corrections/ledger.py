@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections import characters, communities, people, posts, replies, retention, votes
+from corrections import characters, communities, hindsight, people, posts, replies, retention, votes
 from corrections.blobs import digest
 from corrections.cases import CaseFinder
 from corrections.errors import BadLabel, Unwritable, Withdrawn
 from corrections.export.facade import Exports
+from corrections.hindsight import Corrected
 from corrections.links import Links
 from corrections.naming import Naming, slug_for
 from corrections.opening import Parts, open_parts
@@ -187,6 +188,11 @@ class Ledger(Naming):
                 select(BlobRow.format).where(BlobRow.sha256 == blob_sha256, BlobRow.erased_at.is_(None))
             )
         return None if suffix is None else await asyncio.to_thread(self._store.get, blob_sha256, suffix)
+
+    async def corrected(self, bundle: str, platforms: Collection[str], limit: int) -> list[Corrected]:
+        """The newest answers of other models than ``bundle`` that people have corrected; see `Corrected`."""
+        async with self.work.read() as session:
+            return await hindsight.corrected(session, bundle, platforms, limit)
 
     # What people say of it
 

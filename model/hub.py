@@ -121,7 +121,7 @@ def push(
     try:
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
     except ImportError:
         raise BackendMissing("uploading needs huggingface_hub: pip install 'whosthat[training]'") from None
     endpoint = _endpoint()

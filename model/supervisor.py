@@ -129,7 +129,7 @@ class WorkerSupervisor:
             stdin=subprocess.PIPE,  # its end tells the worker that we are gone, however we went
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=environment(),
             limit=2**20,
             # Ctrl-C is for the bot, which stops the worker last
             process_group=None if sys.platform == "win32" else 0,
@@ -252,7 +252,7 @@ def _private_folder() -> Path:
     raise WorkerGone("there is no folder for temporary files with a path short enough for a socket")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, in which the worker finds this very package even when it is not installed."""
     environment = dict(os.environ)
     root = Path(__file__).resolve().parents[1]

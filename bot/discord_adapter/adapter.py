@@ -17,6 +17,7 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception, wait_e
 
 from bot.desk.communities import ALL
 from bot.desk.desk import Desk
+from bot.discord_adapter.announcing import DiscordAnnouncer
 from bot.discord_adapter.asking import Pictures
 from bot.discord_adapter.client import WhosthatClient
 from bot.settings import Settings
@@ -52,6 +53,8 @@ class DiscordAdapter:
         self._task: asyncio.Task[None] | None = None
         self._message_content = settings.discord.message_content
         self._was_up = False
+        self.announcer = DiscordAnnouncer(desk, lambda: self._client)
+        """Edits replies when a new model agrees with people."""
 
     async def __aenter__(self) -> Self:
         discord_settings = self._settings.discord

@@ -17,6 +17,7 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception
 from bot.desk.desk import Desk
 from bot.settings import Settings
 from bot.telegram_adapter.admins import Admins
+from bot.telegram_adapter.announcing import TelegramAnnouncer
 from bot.telegram_adapter.asking import Pictures
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.boards import Boards
@@ -62,6 +63,8 @@ class TelegramAdapter:
         self._background = Background()
         self._bot = bot = make_bot(settings.telegram)
         speaker = Speaker(bot, desk)
+        self.announcer = TelegramAnnouncer(desk, speaker)
+        """Edits replies when a new model agrees with people."""
         admins, background = Admins(bot), self._background
         boards = Boards(desk, speaker, background)
         choosing = Choosing(desk, speaker, admins, background)

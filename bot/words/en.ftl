@@ -911,3 +911,47 @@ models-no-report = The gate was not asked about it.
 models-report-yes = The gate said yes:
 models-report-no = The gate said no:
 models-pushed = { $bundle } is uploaded: { $url }
+retrain-phase-idle = Nothing is being retrained.
+retrain-phase-exporting = Retraining: collecting what was approved ({ $percent }).
+retrain-phase-training = Retraining: learning from { $count ->
+    [one] one correction
+   *[other] { $count } corrections
+} ({ $percent }).
+retrain-phase-gating = Retraining: comparing { $bundle } with the model that serves ({ $percent }).
+retrain-phase-asking = { $bundle } is better than, or as good as, { $current }. Shall it serve?
+retrain-phase-swapping = Retraining: { $bundle } takes over ({ $percent }).
+retrain-phase-done = { $bundle } serves now, after { $count ->
+    [one] one correction
+   *[other] { $count } corrections
+}.
+retrain-phase-refused = { $bundle } is not good enough, so { $current } goes on serving.
+retrain-phase-declined = { $bundle } was declined; { $current } goes on serving.
+retrain-phase-failed = The retraining ended while { $step }; the model that serves is the same as before. { $why }
+retrain-phase-cancelled = The retraining was cancelled; the model that serves is the same as before.
+retrain-step-exporting = collecting what was approved
+retrain-step-training = learning
+retrain-step-gating = comparing
+retrain-step-swapping = the new model was to take over
+retrain-not-allowed = Only the operator may do that, and moderators of communities in training.communities.
+retrain-running = A retraining is under way already.
+retrain-waiting = { $bundle } still waits for an answer: accept or decline it first.
+retrain-nothing-asked = No new model waits for an answer.
+retrain-nothing-runs = No retraining is under way.
+retrain-trouble = That could not be done: the operator finds the reason in the log.
+retrain-started = A retraining has begun; whosthat retrain --watch shows how far it is.
+retrain-answer = whosthat retrain --promote lets it serve, --decline throws it away.
+retrain-one-option = Give one of --watch, --status, --cancel, --promote and --decline at a time.
+retrain-reason = { $sign } { $check }: { $figures }
+retrain-check-characters = characters
+retrain-check-overall = overall
+retrain-check-per-character = each character
+retrain-check-calibration = calibration
+retrain-check-certainty = wrong and certain
+retrain-check-strangers = strangers
+retrain-check-nobody = nobody or somebody
+retrain-check-speed = speed
+retrain-check-corrections = recent corrections
+retrain-check-corrections-per-character = each character in recent corrections
+retrain-check-other = another check
+agrees-now = 🎓 The new model agrees with you: { $name }.
+agrees-now-nobody = 🎓 The new model agrees with you: nobody I know.
