@@ -55,9 +55,9 @@ class Average:
         for name, value in self._network.named_parameters():
             if value.requires_grad:
                 yield name, value
-        for name, value in self._network.named_buffers():
-            if value.dtype.is_floating_point:
-                yield name, value
+        for name, buffer in self._network.named_buffers():
+            if buffer.dtype.is_floating_point:
+                yield name, buffer
 
     def _live(self) -> Iterator[tuple[str, Tensor]]:
         for name, value in self._own():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +79,14 @@ class Job:
     def believed(self, which: NDArray[np.bool_]) -> list[Picture]:
         """The training pictures whose labels are believed."""
         return [picture for picture, yes in zip(self.train, which, strict=True) if yes]
+
+    def in_turn(self) -> AbstractContextManager[object]:
+        """Of several processes the first goes first, and the others find what it has kept."""
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            return nullcontext()
+        from accelerate import PartialState  # type: ignore[import-untyped]
+
+        return PartialState().main_process_first()  # type: ignore[no-any-return]
 
     def open(self, *, drop_path: float = 0.0, eager: bool = False) -> Network:
         """The base's network, loaded anew."""

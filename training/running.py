@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,8 @@ class Order:
     recipe: str = "head"
     seed: int = 0
     values: tuple[tuple[str, str], ...] = ()
-    cache: Path = Path.home() / ".cache" / "whosthat" / "features"
-    models_dir: Path = Path.home() / ".cache" / "whosthat" / "models"
+    cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "whosthat" / "features")
+    models_dir: Path = field(default_factory=lambda: Path.home() / ".cache" / "whosthat" / "models")
     least: int = LEAST
     sources: tuple[str, ...] = ()
 

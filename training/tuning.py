@@ -137,6 +137,7 @@ def fine_tune(
                 dataloader_pin_memory=cuda,
                 remove_unused_columns=False,
                 label_names=["targets"],
+                ddp_find_unused_parameters=world > 1,  # a last norm whose output no head reads
                 report_to="none",
                 disable_tqdm=True,
                 seed=job.seed,
@@ -232,6 +233,14 @@ class Tuner(Trainer):
                 "written; a smaller learning rate may help (--set lr=…)"
             )
         return (loss, outputs) if return_outputs else loss
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """With the last, smaller batch, which only training leaves out."""
+        self.args.dataloader_drop_last = False
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.args.dataloader_drop_last = True
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         """Judge the average."""

@@ -108,7 +108,7 @@ def run(job: Job, recipe: Recipe) -> Trained:
 def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
     """Look at every picture once, decide which labels to believe, fit."""
     looks = len(job.train) * (1 + recipe.mirrored) + len(job.validation)
-    with job.progress.phase("looking at the pictures", looks) as step:
+    with job.progress.phase("looking at the pictures", looks) as step, job.in_turn():
         features = features_of(network, job.train, cache=job.cache, step=step)
         seen = features_of(network, job.validation, cache=job.cache, step=step)
         turned = features[:0]
