@@ -153,10 +153,20 @@ class Moderation:
     # -- decisions ---------------------------------------------------------------------------------
 
     async def decide(
-        self, moderator: Moderator, case_id: int, revision: int, verb: Verb, labels: Labels | None = None
+        self,
+        moderator: Moderator,
+        case_id: int,
+        revision: int,
+        verb: Verb,
+        labels: Labels | None = None,
+        together: datetime | None = None,
     ) -> CaseView | Refused:
-        """Approve, reject or skip; "error-stale" when the case is another by now. See `Review.decide`."""
-        return await _told(self._review.decide(moderator, case_id, revision, verb, labels))
+        """Approve, reject or skip; "error-stale" when the case is another by now. See `Review.decide`.
+
+        Decisions with the same moment ``together`` are undone as one.
+        """
+        bulk = together is not None
+        return await _told(self._review.decide(moderator, case_id, revision, verb, labels, together, bulk))
 
     async def undo(self, moderator: Moderator) -> CaseView | Refused | None:
         """Take this moderator's latest decision back; None when there is none."""
@@ -167,9 +177,10 @@ class Moderation:
         moderator: Moderator,
         filter: Filter = ANYTHING,  # noqa: A002
         progress: Callable[[int, int], None] | None = None,
+        without: Collection[int] = (),
     ) -> int | Refused:
-        """Approve what many agree on; how many that were."""
-        return await _told(self._review.approve_agreed(moderator, filter, progress=progress))
+        """Approve what many agree on, all but ``without``; how many that were."""
+        return await _told(self._review.approve_agreed(moderator, filter, progress=progress, without=without))
 
     # -- figures -----------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ configs:
 # Corrections {{ snapshot }}
 
 Pictures of fictional characters, named by the people of chat communities and approved by moderators (or by
-enough of the people, where a moderator has allowed that). Written by whosthat; the last decision in it is of
+enough of the people, where the operator has allowed that). Written by whosthat; the last decision in it is of
 {{ latest_decision }}.
 
 ## What is in it

@@ -96,7 +96,7 @@ class Exports:
         by: Moderator,
         progress: Progress = _silent,
     ) -> SnapshotView:
-        """The same as one zip file, which takes the place of one that is there; see `export`."""
+        """The same as one zip file; see `export`."""
         return await self._export(lambda at: ZipSink(out, at), out, query, policy, format, by, progress)
 
     async def snapshots(self, moderator: Moderator) -> list[SnapshotView]:

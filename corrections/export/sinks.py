@@ -185,7 +185,7 @@ class FolderSink:
 
 
 class ZipSink:
-    """A zip file, stored without compression (pictures have theirs); one at that place is replaced.
+    """A zip file, stored without compression (pictures have theirs).
 
     Args:
         out: the file.
@@ -204,8 +204,7 @@ class ZipSink:
 
     def __enter__(self) -> Self:
         with said_plainly(self.out):
-            if self.out.is_dir():
-                raise OutExists(f"{self.out} is a folder: name a file")
+            self._check()
             if not self.out.parent.is_dir():
                 raise OutUnwritable(f"there is no folder {self.out.parent} to write into")
             _remove_leftovers(self.out)
@@ -246,8 +245,15 @@ class ZipSink:
 
     def finish(self) -> None:
         """Give it its name."""
+        self._check()
         self._draft.replace(self.out)
         _sync(self.out.parent)
+
+    def _check(self) -> None:
+        if self.out.is_dir():
+            raise OutExists(f"{self.out} is a folder: name a file")
+        if self.out.exists() or self.out.is_symlink():
+            raise OutExists(f"{self.out} is there already: name another file")
 
     def _entry(self, path: str) -> zipfile.ZipInfo:
         entry = zipfile.ZipInfo(path, self._time)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -46,6 +46,7 @@ class Decisions(Looking):
         verb: Verb,
         labels: Labels | None,
         at: datetime | None = None,
+        bulk: bool = False,
     ) -> CaseView:
         """Approve a case as showing ``labels``, reject it, or skip it for now; near copies go along.
 
@@ -55,6 +56,7 @@ class Decisions(Looking):
             revision: the one that the moderator saw. The same decision again changes nothing.
             labels: slugs, names or aliases for *approve*; none of them: nobody on the list. None approves
                 what leads among people, or what the bot said when nobody has said anything.
+            bulk: it is one of several with the same ``at``, which are undone together.
 
         Raises:
             NotFound: there is no such case for them.
@@ -75,7 +77,7 @@ class Decisions(Looking):
                 if await _done_before(session, row, me, revision, verb, shown):
                     return now_seen
                 raise Stale(now_seen)
-            ruling = Ruling(me, verb, now, home, vocabulary)
+            ruling = Ruling(me, verb, now, home, vocabulary, bulk)
             if verb == deciding.SKIP:
                 await deciding.skip(session, row, me, now)
                 await self._scorer.refresh(session, vocabulary, [row.id], now)
@@ -144,6 +146,7 @@ class Decisions(Looking):
         filter: Filter = EVERYTHING,  # noqa: A002
         at: datetime | None = None,
         progress: Callable[[int, int], None] | None = None,
+        without: Collection[int] = (),
     ) -> int:
         """Approve every open case of a filter that enough people agree on, computed afresh for each.
 
@@ -151,6 +154,7 @@ class Decisions(Looking):
 
         Args:
             progress: told how many of how many cases have been looked at.
+            without: cases that stay as they are.
 
         Returns:
             How many were approved.
@@ -163,7 +167,8 @@ class Decisions(Looking):
             where = await self._scope(session, moderator, filter.community)
             if where == NOWHERE:
                 return 0
-            conditions = (*queue.matching(wanted, where, vocabulary), CaseRow.voters >= self.rules.voices)
+            enough, left = CaseRow.voters >= self.rules.voices, CaseRow.id.not_in(without)
+            conditions = (*queue.matching(wanted, where, vocabulary), enough, left)
             ids = list(await session.scalars(select(CaseRow.id).where(*conditions).order_by(CaseRow.id)))
         approved = 0
         for start in range(0, len(ids), BULK):

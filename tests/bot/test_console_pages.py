@@ -20,7 +20,7 @@ from bot.settings import load
 from corrections.review.types import Filter, Moderator, Verb
 from tests.bot.test_console import got
 from tests.bot.test_web import somebody, text_of
-from tests.standins.console import GUILD, MARA, NOEL, OTHER, moderating, posted, some_cases, token
+from tests.standins.console import GUILD, MARA, NOEL, OTHER, moderating, operating, posted, some_cases, token
 from tests.standins.drawings import drawing
 from tests.standins.page import Served, page_served
 
@@ -236,6 +236,29 @@ async def test_all_that_is_agreed_at_once(page: Served, browser: aiohttp.ClientS
     assert (await page.ledger.review.progress(ME)).approved == 4
 
 
+async def test_what_lost_its_tick_stays_open_and_the_rest_is_undone_as_one(
+    page: Served, browser: aiohttp.ClientSession
+) -> None:
+    for seed in range(3):
+        await posted(page, drawing("green", seed=60 + seed), votes={"hulk": list("abcdef")})
+    await page.ledger.review.rescore(everything=True)
+    _, shown = await got(browser, "/review/agreed")
+    assert shown.count(" checked>") == 4
+    form = [("listed", each) for each in re.findall(r'name="listed" value="([^"]+)"', shown)]
+    form += [("case", each) for each in re.findall(r'name="case" value="([^"]+)"', shown)]
+    form = [each for each in form if not (each[0] == "case" and each[1].startswith("3."))]
+    async with browser.post("/review/agreed", data=form) as response:
+        shown = await response.text()
+    assert "3 pictures were approved." in text_of(shown)
+    assert 'value="3"' in shown
+    assert " checked>" not in shown
+    async with browser.post("/review/agreed/all", data=[("listed", "3")]) as response:
+        assert "Nothing was approved." in text_of(await response.text())
+    assert (await page.ledger.review.case(ME, 3)).status == "open"
+    await sent(browser, "/review/undo")
+    assert (await page.ledger.review.progress(ME)).approved == 0
+
+
 async def test_a_tick_that_makes_no_sense(browser: aiohttp.ClientSession) -> None:
     for ticked in ("", "x", "1", "1.0", "1.x.loki", "1.0.", "." * 20):
         assert (await sent(browser, "/review/agreed", case=ticked))[0] == 400, ticked
@@ -254,6 +277,10 @@ async def test_a_moderator_rules_over_the_names_of_their_place(
     _, shown = await got(browser, "/review/characters")
     assert "3 proposed names" in text_of(shown)
     assert "Elsewhere" not in shown
+    async with operating(page) as operator:  # under the name that was proposed, not one made from its slug
+        _, all_of_them = await got(operator, "/review/characters")
+        assert "<strong>Howard the Duck</strong>" in all_of_them
+        assert "<strong>Elsewhere</strong>" in all_of_them
     chinese = {"slug": "howard-the-duck", "name_en": "Howard the Duck", "name_zh_CN": "霍华德鸭"}
     _, shown = await sent(browser, "/review/characters/accept", **chinese)
     assert "Name accepted" in text_of(shown)

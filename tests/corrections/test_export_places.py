@@ -59,6 +59,8 @@ async def test_what_is_there_is_never_touched(ledger: Ledger, tmp_path: Path) ->
             await ledger.exports.export(place, ALL, OPEN, "imagefolder", OPERATOR)
     with pytest.raises(OutExists):
         await ledger.exports.archive(taken, ALL, OPEN, "imagefolder", OPERATOR)
+    with pytest.raises(OutExists, match="another file"):
+        await ledger.exports.archive(file, ALL, OPEN, "imagefolder", OPERATOR)
     for write in (ledger.exports.export, ledger.exports.archive):
         with pytest.raises(OutUnwritable):
             await write(tmp_path / "no" / "where", ALL, OPEN, "imagefolder", OPERATOR)

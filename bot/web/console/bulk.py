@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from bot.desk.desk import Desk
@@ -43,6 +45,7 @@ class Bulk:
         named = {each: await self._names.of(request, each) for each in {case.community for case in cases}}
         context = {
             "cases": [shown(case, named[case.community], w, True) for case in cases],
+            "left": {forms.number(each) for each in request.query.getall("left", [])},
             "agreed": progress.agreed,
             "query": forms.address(wanted) if wanted.character or wanted.community else "",
             "said": _said(request),
@@ -52,25 +55,27 @@ class Bulk:
     async def approve(self, request: web.Request) -> web.Response:
         """``POST /review/agreed``: approve what is ticked as it was shown, let go of the rest."""
         moderator, wanted = _who(request)
-        ticked = [_ticked(each) for each in await forms.many(request, "case")]
-        listed = {forms.number(each) for each in await forms.many(request, "listed")}
-        await self._desk.moderation.release(moderator, sorted(listed - {each[0] for each in ticked}))
-        done = late = 0
+        ticked, left = await _sent(request)
+        await self._desk.moderation.release(moderator, left)
+        done, late, now = 0, 0, datetime.now(UTC)
         for case_id, revision, labels in ticked:
-            outcome = await self._desk.moderation.decide(moderator, case_id, revision, "approve", labels)
+            outcome = await self._desk.moderation.decide(
+                moderator, case_id, revision, "approve", labels, together=now
+            )
             if isinstance(outcome, CaseView):
                 done += 1
             else:
                 late += 1
-        raise html.to(_back(wanted, done, late))
+        raise html.to(_back(wanted, done, late, left))
 
     async def everything(self, request: web.Request) -> web.Response:
-        """``POST /review/agreed/all``: approve all that are agreed on, without looking at each."""
+        """``POST /review/agreed/all``: approve all that are agreed on but what has lost its tick."""
         moderator, wanted = _who(request)
-        done = await self._desk.moderation.approve_agreed(moderator, wanted)
+        _, left = await _sent(request)
+        done = await self._desk.moderation.approve_agreed(moderator, wanted, without=left)
         if isinstance(done, Refused):
             return html.refusal(request, done)
-        raise html.to(_back(wanted, done, 0))
+        raise html.to(_back(wanted, done, 0, left))
 
 
 def _who(request: web.Request) -> tuple[Moderator, Filter]:
@@ -79,15 +84,23 @@ def _who(request: web.Request) -> tuple[Moderator, Filter]:
     return signed.moderator, Filter(character=asked.character, agreed=True, community=asked.community)
 
 
+async def _sent(request: web.Request) -> tuple[list[tuple[int, int, Labels]], list[int]]:
+    """What is ticked, and the cases whose tick was taken off."""
+    ticked = [_ticked(each) for each in await forms.many(request, "case")]
+    listed = {forms.number(each) for each in await forms.many(request, "listed")}
+    return ticked, sorted(listed - {case_id for case_id, _, _ in ticked})
+
+
 def _ticked(text: str) -> tuple[int, int, Labels]:
     case_id, _, rest = text.partition(".")
     revision, _, labels = rest.partition(".")
     return forms.number(case_id), forms.number(revision), forms.labels(labels)
 
 
-def _back(wanted: Filter, done: int, late: int) -> str:
+def _back(wanted: Filter, done: int, late: int, left: list[int]) -> str:
     query = forms.address(Filter(character=wanted.character, community=wanted.community))
-    return f"{PAGE}{query}{'&' if query else '?'}done={done}&late={late}"
+    unticked = "".join(f"&left={case_id}" for case_id in left)
+    return f"{PAGE}{query}{'&' if query else '?'}done={done}&late={late}{unticked}"
 
 
 def _said(request: web.Request) -> str:

@@ -152,5 +152,5 @@ def _mine(character: CharacterCount, moderator: Moderator) -> bool:
 def _accuracy(stats: Stats, w: Words) -> str:
     if not stats.judged:
         return w("stats-accuracy-none")
-    percent = w.percent(stats.right / stats.judged)
+    percent = w("percent", part=stats.right / stats.judged)  # counted, so it may well be 0 or 100 %
     return w("stats-accuracy", right=stats.right, judged=stats.judged, percent=percent)

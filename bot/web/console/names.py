@@ -7,7 +7,8 @@ from collections.abc import Callable
 from aiohttp import web
 
 from bot.desk.desk import Desk
-from bot.desk.types import Person
+from bot.desk.naming import in_language
+from bot.desk.types import Person, Refused
 from bot.web import render
 from bot.web.console import html
 from corrections.review.types import Moderator
@@ -21,9 +22,14 @@ class Names:
         self._desk = desk
 
     async def of(self, request: web.Request, community: Community | None) -> Callable[[str], str]:
-        """From a slug to the name that the reader knows."""
+        """From a slug to the name that the reader knows; the operator (None) knows those of all places."""
         language = render.spoken(request).language
-        return await self._desk.moderation.named(community or ("", ""), language)
+        named = await self._desk.moderation.named(community or ("", ""), language)
+        if community is not None:
+            return named
+        everybody = await self._desk.moderation.characters(request[html.SIGNED_IN].moderator)
+        local = {} if isinstance(everybody, Refused) else {c.slug: c.names for c in everybody if c.community}
+        return lambda slug: in_language(local[slug], language) if slug in local else named(slug)
 
     def person(self, request: web.Request) -> Person:
         """The moderator as the desk knows people, with the language that their browser speaks."""
