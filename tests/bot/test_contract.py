@@ -201,21 +201,21 @@ async def test_the_poster_alone_can_agree_and_is_asked_once(learning: Place) -> 
     assert await learning.talk.is_asked(answer)
     assert "You can take that back at any time: /privacy" in await learning.talk.allow(answer)
     assert not await learning.talk.is_asked(answer)
-    assert "pictures that I post from now on" in await learning.talk.privacy()
+    assert "pictures that you post from now on" in await learning.talk.privacy()
     assert not await learning.talk.is_asked(await learning.talk.ask(drawing("green", seed=1)))
 
 
 async def test_a_standing_is_chosen_and_remembered(learning: Place) -> None:
-    assert "only pictures that I agreed to one by one" in await learning.talk.privacy()
+    assert "only pictures that you agreed to one by one" in await learning.talk.privacy()
     for standing, sentence in {
-        "all": "all my pictures, earlier ones too",
-        "never": "none of my pictures",
-        "from-now": "pictures that I post from now on",
-        "ask": "only pictures that I agreed to one by one",
+        "all": "all your pictures, earlier ones too",
+        "never": "none of your pictures",
+        "from-now": "pictures that you post from now on",
+        "ask": "only pictures that you agreed to one by one",
     }.items():
         assert sentence in await learning.talk.choose(standing)
         assert sentence in await learning.talk.privacy()
-    assert "only pictures that I agreed" in await learning.other.privacy()
+    assert "only pictures that you agreed" in await learning.other.privacy()
 
 
 async def test_whoever_said_never_is_not_asked(learning: Place) -> None:

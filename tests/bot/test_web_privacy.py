@@ -71,7 +71,7 @@ async def test_the_page_of_choices(browser: aiohttp.ClientSession) -> None:
     async with browser.get("/privacy") as response:
         page = await response.text()
     assert 'value="ask" aria-pressed="true"' in page and 'href="/"' in page
-    assert "What holds now: only pictures that I agreed to one by one" in text_of(page)
+    assert "What holds now: only pictures that you agreed to one by one" in text_of(page)
     for choice in ("all", "never", "from-now", "ask"):
         async with browser.post("/privacy", data={"standing": choice}) as response:
             page = await response.text()

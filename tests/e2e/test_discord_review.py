@@ -298,11 +298,11 @@ async def test_the_poster_agrees_and_takes_it_back(tmp_path: Path, bundle: Path)
 
         private = s.discord.dm(s.ann)
         panel = await shown(await s.ann.slash(private, "privacy"))
-        assert "What holds now: pictures that I post from now on" in panel.content
+        assert "What holds now: pictures that you post from now on" in panel.content
         assert [b.style for b in panel.buttons] == [2, 1, 2, 2]
         never = await shown(await s.ann.click(panel, "None of them"))
         assert never.id == panel.id
-        assert "none of my pictures" in never.content
+        assert "none of your pictures" in never.content
         quiet = await s.ask("blue", seed=9)
         assert [b.label for b in quiet.buttons] == ["Right", "Wrong"]
 
