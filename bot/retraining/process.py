@@ -42,6 +42,7 @@ def main() -> int:
     with suppress(OSError):
         os.nice(19)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, _stop)
     with disk.alone(PATIENCE) as mine:
         if mine:

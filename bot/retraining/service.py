@@ -17,6 +17,8 @@ from model.supervisor import environment
 
 log = logging.getLogger(__name__)
 
+ENDING_SECONDS = 10.0
+"""How long a process may take to clear up when it has said how it ended."""
 CANCEL_SECONDS = 15.0
 """How long the process may take to end once somebody wants it to."""
 
@@ -26,10 +28,14 @@ class Retraining:
 
     Every call looks at the disk: it does not matter which process started it. The methods that change
     something return the new status, or why they did nothing.
+
+    Args:
+        program: the module that does the work.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, program: str = "bot.retraining") -> None:
         self._settings = settings
+        self._program = program
         self.disk = Disk(settings.data_dir)
 
     def may(self, by: Moderator) -> bool:
@@ -134,7 +140,9 @@ class Retraining:
 
         def work() -> Status | NotNow:
             try:
-                with self.disk.alone() as mine:
+                state = self.disk.read()
+                ending = state is not None and state.phase not in AT_WORK
+                with self.disk.alone(ENDING_SECONDS if ending else 0.0) as mine:
                     done = change(self.disk.read()) if mine else NotNow("retrain-running")
                 if then_spawn and isinstance(done, Status):
                     self._spawn()
@@ -149,8 +157,8 @@ class Retraining:
         """Start the process; it leaves us at once, so there is nobody to wait for."""
         self.disk.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.disk.log.open("ab") as said:
-            subprocess.run(  # ourselves
-                [sys.executable, "-m", "bot.retraining"],
+            subprocess.run(  # noqa: S603  # ourselves
+                [sys.executable, "-P", "-m", self._program],
                 input=json.dumps(as_tree(self._settings)).encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=said,

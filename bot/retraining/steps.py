@@ -25,6 +25,8 @@ from model.versions import Versions
 
 log = logging.getLogger(__name__)
 
+TRAIN, GATE = "training.cli", "training.cli_evaluate"
+"""The modules that are run."""
 WITHDRAWN_SECONDS = 30.0
 """How often it is asked whether somebody took a picture back that is being learned from."""
 WRITE_SECONDS = 0.5
@@ -125,7 +127,7 @@ def train(run: Run) -> State:
     settings, disk = run.settings, run.disk
     shutil.rmtree(disk.candidate, ignore_errors=True)
     chosen = settings.training
-    order = ["training.cli", "--data", str(disk.snapshot)]
+    order = [TRAIN, "--data", str(disk.snapshot)]
     order += ["--data", chosen.pictures] if chosen.pictures else []
     order += ["--base", chosen.base or settings.model.use, "--recipe", chosen.recipe]
     order += ["--out", str(disk.candidate), "--models", str(settings.models_dir)]
@@ -143,7 +145,7 @@ def train(run: Run) -> State:
 
     code, last = children.run(order, disk.log, on_line, run.tick)
     if code or not disk.candidate.is_dir():
-        raise RetrainingError(last or f"the training ended with exit status {code}")
+        raise RetrainingError(_why("the training", code, last))
     return run.state.at(Phase.GATING, candidate=_id_of(disk.candidate))
 
 
@@ -157,14 +159,14 @@ def gate(run: Run) -> State:
     settings, disk, chosen = run.settings, run.disk, run.settings.training
     current = _serving(settings)
     data = chosen.evaluation or chosen.pictures
-    order = ["training.cli_evaluate", "gate", str(disk.candidate), "--against", str(current)]
+    order = [GATE, "gate", str(disk.candidate), "--against", str(current)]
     order += ["--data", data, "--corrections", str(disk.snapshot)] if data else ["--data", str(disk.snapshot)]
     order += ["--json"]
     said: list[str] = []
     code, last = children.run(order, disk.log, said.append, run.tick)
     ruling = _object("\n".join(said)) or next((o for line in reversed(said) if (o := _object(line))), None)
     if ruling is None or "promoted" not in ruling or code not in (0, 1) or (code == 0) != ruling["promoted"]:
-        raise RetrainingError(last or f"the gate ended with exit status {code}")
+        raise RetrainingError(_why("the gate", code, last))
     models.keep_report(settings, run.state.candidate, ruling)
     with disk.log.open("a", encoding="utf-8") as file:
         file.write("\n".join(said) + "\n")
@@ -232,6 +234,12 @@ def _reason(said: dict[str, Any]) -> Reason:
         str(said.get("sentence", "")),
         worse,
     )
+
+
+def _why(who: str, code: int, last: str) -> str:
+    if code < 0:
+        return f"{who} was killed by signal {-code}; is there enough memory?"
+    return last if code and last else f"{who} ended with exit status {code}, and made nothing"
 
 
 def _object(text: str) -> dict[str, Any] | None:
