@@ -92,6 +92,7 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
             cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is not left in the file
         finally:
             cursor.close()
 
@@ -99,6 +100,22 @@ def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(WRITE, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+async def empty_log(engine: AsyncEngine) -> bool:
+    """Bring SQLite's write-ahead log into the file and empty it, so that nothing deleted is left in it.
+
+    Returns:
+        False while a reader needs the log.
+    """
+    if engine.url.get_backend_name() != "sqlite":
+        return True
+    async with engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+            busy, *_ = await cursor.fetchone()
+    return not busy
 
 
 def complaint(error: DBAPIError | NoConnection | OSError, place: str) -> LedgerError:

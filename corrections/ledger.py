@@ -360,9 +360,11 @@ class Ledger(Naming):
             disk_cap_bytes: the most that all pictures together may have: above it the oldest go first, never
                 what is approved and consented to.
         """
-        return await retention.sweep(
+        swept = await retention.sweep(
             self.work, self._store, now, keep_unvoted, keep_unconsented, disk_cap_bytes
         )
+        await self.work.wipe()
+        return swept
 
     async def _rescored(self, session: AsyncSession, cases: Iterable[int], at: datetime) -> None:
         await self.review.touched(session, await characters.load(session), cases, at)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from corrections.engine import WRITE, complaint, place_of
+from corrections.engine import WRITE, complaint, empty_log, place_of
 from corrections.errors import LedgerClosed
 
 T = TypeVar("T")
@@ -69,6 +69,19 @@ class UnitOfWork:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
+
+    async def wipe(self) -> bool:
+        """Leave nothing that was deleted in the database's log; False while somebody reads an older moment.
+
+        Raises:
+            LedgerError: the database does not answer.
+        """
+        self._check_open()
+        async with self._turn:
+            try:
+                return await empty_log(self.engine)
+            except TROUBLE as error:
+                raise complaint(error, self._place) from error
 
     async def _write(self, work: Work[T]) -> T:
         async with self._turn:

@@ -107,6 +107,10 @@ async def test_nothing_of_them_is_left(ledger: Ledger, post: Post, tmp_path: Pat
     kept = everything(tmp_path / "ledger.db")
     for trace in (PERSON[1], key, digest("mine"), near_key("mine"), seen("mine").sha256, "our-answer"):
         assert trace not in kept, trace
+    for file in (tmp_path / "ledger.db", tmp_path / "ledger.db-wal"):  # nor between the rows
+        raw = file.read_bytes()
+        for trace in (PERSON[1], key, digest("mine"), near_key("mine"), seen("mine").sha256, "our-answer"):
+            assert trace.encode() not in raw, (file.name, trace)
     again = await ledger.privacy.forget(PERSON, moment(6))
     assert (again.pictures, again.votes, again.replies) == (0, 0, ())
 
