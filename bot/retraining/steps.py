@@ -161,7 +161,8 @@ def gate(run: Run) -> State:
     data = chosen.evaluation or chosen.pictures
     order = [GATE, "gate", str(disk.candidate), "--against", str(current)]
     order += ["--data", data, "--corrections", str(disk.snapshot)] if data else ["--data", str(disk.snapshot)]
-    order += ["--json"]
+    order += ["--backend", settings.worker.backend, "--threads", str(settings.worker.threads)]
+    order += ["--models", str(settings.models_dir), "--json"]
     said: list[str] = []
     code, last = children.run(order, disk.log, said.append, run.tick)
     ruling = _object("\n".join(said)) or next((o for line in reversed(said) if (o := _object(line))), None)
@@ -239,7 +240,11 @@ def _reason(said: dict[str, Any]) -> Reason:
 def _why(who: str, code: int, last: str) -> str:
     if code < 0:
         return f"{who} was killed by signal {-code}; is there enough memory?"
-    return last if code and last else f"{who} ended with exit status {code}, and made nothing"
+    return (
+        last.removeprefix("whosthat: ")
+        if code and last
+        else f"{who} ended with exit status {code}, and made nothing"
+    )
 
 
 def _object(text: str) -> dict[str, Any] | None:

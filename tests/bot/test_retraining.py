@@ -33,6 +33,8 @@ from tests.corrections.exporting import OPERATOR, TELEGRAM, Stage
 from tests.corrections.support import ANNA
 from tests.standins.bundles import tiny_bundle
 
+pytestmark = pytest.mark.long
+
 MIRA = Moderator(("telegram", "7"), TELEGRAM)
 
 
@@ -154,6 +156,7 @@ async def scene(tmp_path: Path, bundles: Path, monkeypatch: pytest.MonkeyPatch) 
         yield scene
     finally:
         await ledger.close()
+        scene.disk.folder.mkdir(parents=True, exist_ok=True)
         scene.disk.cancel(True)
         with scene.disk.alone(20) as alone:
             assert alone, scene.disk.log.read_text()
