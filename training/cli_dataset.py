@@ -76,7 +76,7 @@ def check(
         typer.Option(
             min=0, max=1, help="--fix leaves labels out when another is this much likelier (0 to 1)."
         ),
-    ] = 0.5,
+    ] = 0.7,
     sheet: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw the suspected wrong labels on one sheet.")
     ] = None,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from model.preprocess import Floats
 from training.errors import PicturesError
-from training.pictures import Picture
+from training.pictures import SPLITS, Picture, part
 
 if TYPE_CHECKING:
     from training.fitting import Descent  # it needs SciPy, which a bot alone does not have
@@ -89,11 +89,17 @@ def judge_labels(
     slugs = sorted(slug for slug, of in of_slug.items() if len(of) >= LEAST_GROUPS)
     if len(slugs) < 2:
         raise PicturesError(f"no two characters have {LEAST_GROUPS} different pictures")
-    chosen = [i for i, picture in enumerate(pictures) if picture.slug in set(slugs)]
+    enough = set(slugs)
+    chosen = sorted(
+        (i for i, picture in enumerate(pictures) if picture.slug in enough),
+        key=lambda i: SPLITS.index(pictures[i].split),
+    )
     judged = [pictures[i] for i in chosen]
-    features = features_of(judged, cache, progress=progress)
     recipe = HeadRecipe()
-    x = flat(features, recipe.layers if len(slugs) <= MANY else FEW_LAYERS)
+    layers = recipe.layers if len(slugs) <= MANY else FEW_LAYERS
+    # part by part, as training asks for them: the cache holds them in the order that they are asked for
+    parts = [part(judged, split) for split in SPLITS]
+    x = np.concatenate([flat(features_of(each, cache, progress=progress), layers) for each in parts if each])
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)
     labels = np.array([slugs.index(picture.slug) for picture in judged], np.int64)
     how = Descent(recipe.smoothing, recipe.l2, recipe.iterations)
