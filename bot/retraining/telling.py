@@ -127,10 +127,10 @@ class Telling:
         return sorted(groups, key=lambda group: -group[0])
 
     async def _tell(self, reply: Address, pictures: list[Corrected]) -> bool:
-        order = await self._ledger.answered_by(reply)
+        order = {number: place for place, number in enumerate(await self._ledger.answered_by(reply))}
         agreed = [
             Agreed(each.prediction_id, each.slug)
-            for each in sorted(pictures, key=lambda each: order.index(each.prediction_id))
+            for each in sorted(pictures, key=lambda each: order.get(each.prediction_id, 0))
             if await self._agrees(each)
         ]
         announcer = self._announcers.get(reply.platform)
