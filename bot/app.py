@@ -17,6 +17,7 @@ from bot.console_link import operator_link
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
 from bot.desk.releases import Releases
+from bot.desk.training import Training
 from bot.discord_adapter.adapter import DiscordAdapter
 from bot.exporting import policy_of
 from bot.operators.sweeping import sweep
@@ -161,6 +162,12 @@ async def serve(
             keep = settings.export.kept_hours
             releases = Releases(ledger, settings.data_dir / "exports", policy_of(settings), keep)
             desk.moderation.releases = releases
+            retraining = Retraining(settings)
+
+            async def serving() -> str:
+                return (await eyes.bundle()).id
+
+            desk.moderation.training = Training(retraining, serving)
             stack.push_async_callback(_cancel, loop.create_task(releases.keep_clean(), name="releases"))
             if settings.web.enabled:
                 secret = await asyncio.to_thread(_session_key, settings)
@@ -187,7 +194,7 @@ async def serve(
             for chat in chats:
                 stack.callback(chat.stop_asking)
             announcers = {PLATFORMS[type(chat)]: chat.announcer for chat in chats}
-            telling = Telling(Retraining(settings), ledger, eyes, announcers, settings.training.replies)
+            telling = Telling(retraining, ledger, eyes, announcers, settings.training.replies)
             stack.push_async_callback(_cancel, loop.create_task(telling.keep(), name="telling"))
             stack.push_async_callback(_cancel, loop.create_task(_sweep(ledger, settings), name="sweep"))
             stack.push_async_callback(_cancel, loop.create_task(_rescore(ledger), name="rescore"))

@@ -19,6 +19,7 @@
 | cast | ``<verb>[.<slug>[.<mark>]]``, see `CastSlot` | keeps the list of characters |
 | privacy | a standing | says what may be learned from one's pictures |
 | forget | ``yes``; else asks first | forgets a person |
+| train | ``<verb>.<run>``, see `TrainSlot` | shows, cancels or answers a retraining |
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MAX_NAME_BYTES = 44
 ACTIONS = (
     *("right", "wrong", "is", "search", "name", "new", "undo"),
     *("mine", "unsay", "set", "page", "less"),
-    *("learn", "case", "cast", "privacy", "forget"),
+    *("learn", "case", "cast", "privacy", "forget", "train"),
 )
 _PATTERN = re.compile(r"v1:([a-z]+):([0-9]{1,18}):(.*)", re.DOTALL)
 
@@ -132,6 +133,29 @@ class CastSlot:
         return cls(found[1], found[2] or "", found[3] or "")
 
 
+TRAIN_VERBS = {"l": "look", "c": "cancel", "y": "use", "n": "drop"}
+"""What a button below a retraining does."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSlot:
+    """The slot of a ``train`` button. ``run`` is the `mark` of the retraining that it was shown for."""
+
+    verb: str
+    run: str
+
+    def __str__(self) -> str:
+        return f"{self.verb}.{self.run}"
+
+    @classmethod
+    def parse(cls, text: str) -> TrainSlot | None:
+        """Read one back; None for what we never made."""
+        found = re.fullmatch(r"([a-z])\.([0-9a-f]{8})", text)
+        if found is None or found[1] not in TRAIN_VERBS:
+            return None
+        return cls(found[1], found[2])
+
+
 def mark(slug: str) -> str:
-    """Eight digits that stand for a slug where there is no room for it."""
+    """Eight digits that stand for a slug, or another text, where there is no room for it."""
     return sha256(slug.encode()).hexdigest()[:8]

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 from bot.desk.naming import Names
 from bot.desk.releases import Nothing, Released, Releases
+from bot.desk.rights import Rights
+from bot.desk.training import Training
 from bot.desk.types import Person, Refused
 from corrections.errors import (
     BadLabel,
@@ -57,8 +59,12 @@ class Moderation:
         self.link_minutes = link_minutes
         self.console = ""
         """Where the page is reached, without a slash at its end; empty while it is not served."""
+        self.rights = Rights()
+        """Asks the chats again about who was let in a while ago; their adapters register there."""
         self.releases: Releases | None = None
         """The files that exports are handed over in; None where nobody has set a place for them."""
+        self.training: Training | None = None
+        """Retraining; None where there is no model of one's own to retrain."""
 
     @property
     def _review(self) -> Review:
@@ -77,6 +83,14 @@ class Moderation:
         """Somebody without the rights tried ``what``: a polite no, and a line in the log without names."""
         log.warning("%s: %s was refused to somebody who is no moderator there", place.platform, what)
         return Refused("error-not-moderator")
+
+    def trainer(self, moderator: Moderator, what: str) -> Training | Refused:
+        """Retraining, for a moderator who may; the others get a polite no, and the log has a line."""
+        if self.training is not None and self.training.may(moderator):
+            return self.training
+        place = moderator.community[0] if moderator.community else "operator"
+        log.warning("%s: %s was refused to a moderator who may not retrain", place, what)
+        return Refused("retrain-not-allowed")
 
     async def named(self, community: Community, language: str) -> Callable[[str], str]:
         """From a slug to the name in that language, as it is known in that community."""

@@ -23,6 +23,7 @@ from bot.discord_adapter.privacy import Privacy
 from bot.discord_adapter.registering import DELIVERED_TWICE_SECONDS
 from bot.discord_adapter.reviewing import Reviewing
 from bot.discord_adapter.setup import Setup
+from bot.discord_adapter.training import Retrain
 from bot.discord_adapter.voices import whisper
 from bot.ids import ButtonId
 from bot.wording import refusal, said
@@ -41,13 +42,21 @@ class Clicks:
     """Turns clicks into desk calls, and their outcomes into messages that only the person sees."""
 
     def __init__(
-        self, desk: Desk, setup: Setup, reviewing: Reviewing, cast: Cast, privacy: Privacy, busy: Busy
+        self,
+        desk: Desk,
+        setup: Setup,
+        reviewing: Reviewing,
+        cast: Cast,
+        retrain: Retrain,
+        privacy: Privacy,
+        busy: Busy,
     ) -> None:
         self._desk = desk
         self._busy = busy
         self._setup = setup
         self._reviewing = reviewing
         self._cast = cast
+        self._retrain = retrain
         self._privacy = privacy
         self._refreshing: dict[Address, bool] = {}  # True: it changed again meanwhile
         self._handled = Lately(DELIVERED_TWICE_SECONDS)
@@ -77,6 +86,8 @@ class Clicks:
                 await self._reviewing.press(interaction, button, _chosen(data), _typed(interaction))
             case "cast":
                 await self._cast.press(interaction, button, _chosen(data), _fields(interaction))
+            case "train":
+                await self._retrain.press(interaction, button.slot)
             case "learn":
                 if await self._privacy.learn(interaction, button.prediction_id):
                     self.refresh(interaction.client, button.prediction_id)

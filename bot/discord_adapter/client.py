@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import discord
 from discord import app_commands
@@ -23,7 +24,7 @@ from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.cast import Cast
 from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.commands import add_commands, add_explanations
-from bot.discord_adapter.moderation_commands import add_moderation, add_privacy
+from bot.discord_adapter.moderation_commands import add_moderation, add_privacy, add_retraining
 from bot.discord_adapter.moderators import Moderators
 from bot.discord_adapter.older import Older
 from bot.discord_adapter.panel import Operator
@@ -32,6 +33,7 @@ from bot.discord_adapter.registering import Commands
 from bot.discord_adapter.releasing import Releasing
 from bot.discord_adapter.reviewing import Reviewing
 from bot.discord_adapter.setup import Setup
+from bot.discord_adapter.training import Retrain
 from bot.discord_adapter.voices import MessageVoice, delete, patience, send_below
 from bot.settings import Settings
 from bot.words import words
@@ -82,14 +84,18 @@ class WhosthatClient(discord.Client):
         setup = Setup(desk, operator)
         self.busy = Busy()
         moderators, privacy = Moderators(desk), Privacy(desk, self.busy)
+        desk.moderation.rights.register("discord", partial(moderators.still, self))
         reviewing, cast = Reviewing(desk, moderators), Cast(desk, moderators)
-        self.clicks = Clicks(desk, setup, reviewing, cast, privacy, self.busy)
+        self._retrain = Retrain(desk, moderators)
+        self.clicks = Clicks(desk, setup, reviewing, cast, self._retrain, privacy, self.busy)
         self._tree = Commands(self, self.busy)
         add_commands(self._tree, desk, pictures, self.clicks)
         add_explanations(self._tree, desk, setup, settings.retention.unvoted_hours)
         add_privacy(self._tree, privacy)
         minutes, hours = settings.review.link_minutes, settings.export.kept_hours
         add_moderation(self._tree, reviewing, Releasing(desk, moderators, minutes, hours), cast)
+        if any(each.startswith("discord:") for each in settings.training.communities):
+            add_retraining(self._tree, self._retrain)
         self._tree.error(self._command_failed)
         self._registering: asyncio.Task[None] | None = None
 
@@ -105,6 +111,7 @@ class WhosthatClient(discord.Client):
         if self._registering is not None:
             self._registering.cancel()
             await asyncio.gather(self._registering, return_exceptions=True)
+        await self._retrain.close()
         await super().close()
 
     async def on_ready(self) -> None:

@@ -17,6 +17,7 @@ from bot.discord_adapter.privacy import Privacy
 from bot.discord_adapter.registering import Commands, translated
 from bot.discord_adapter.releasing import Releasing
 from bot.discord_adapter.reviewing import Reviewing
+from bot.discord_adapter.training import Retrain
 from bot.discord_adapter.voices import patience, whisper
 from bot.words import words
 
@@ -78,6 +79,18 @@ def add_moderation(tree: Commands, reviewing: Reviewing, releasing: Releasing, c
     for command in (review, stats, console, export):
         command.allowed_contexts = IN_SERVERS
     tree.add_command(_characters(cast))
+
+
+def add_retraining(tree: Commands, retrain: Retrain) -> None:
+    """For the servers in ``training.communities``; without one, nobody in Discord could use it."""
+    w = words()
+
+    @tree.command(name=w("discord-retrain-name"), description=translated("discord-retrain-about"))
+    async def retrain_(interaction: Interaction) -> None:
+        async with patience(interaction):
+            await retrain.open(interaction)
+
+    retrain_.allowed_contexts = IN_SERVERS
 
 
 def _characters(cast: Cast) -> app_commands.Group:

@@ -12,6 +12,8 @@ from bot.discord_adapter.voices import whisper
 from bot.wording import refusal
 from bot.words import words
 from corrections.review.types import Moderator
+from corrections.types import Address, Community
+from corrections.types import Person as Key
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +48,28 @@ class Moderators:
         """The same without a word, for suggestions while somebody types."""
         return interaction.guild_id is not None and await self._may(interaction)
 
+    async def still(self, client: discord.Client, person: Key, community: Community) -> bool | None:
+        """Whether somebody may even now, without a click of theirs; None when Discord does not tell."""
+        guild = client.get_guild(int(community[1]))
+        if guild is None:
+            return False if client.is_ready() else None  # the bot is not in that server any more
+        if guild.unavailable:
+            return None
+        try:
+            member = await guild.fetch_member(int(person[1]))
+        except discord.NotFound:
+            return False
+        except discord.HTTPException:
+            return None
+        rights, home = member.guild_permissions, Address(*community, channel="", message="")
+        return rights.manage_guild or rights.administrator or await self._has_role(member, home)
+
     async def _may(self, interaction: Interaction) -> bool:
         if interaction.permissions.manage_guild or interaction.permissions.administrator:
             return True
-        chosen = (await self._desk.settings(place_of(interaction))).moderator_roles
         member = interaction.user
-        return isinstance(member, discord.Member) and any(
-            each.isdecimal() and member.get_role(int(each)) is not None for each in chosen
-        )
+        return isinstance(member, discord.Member) and await self._has_role(member, place_of(interaction))
+
+    async def _has_role(self, member: discord.Member, place: Address) -> bool:
+        chosen = (await self._desk.settings(place)).moderator_roles
+        return any(each.isdecimal() and member.get_role(int(each)) is not None for each in chosen)

@@ -18,7 +18,7 @@ from bot.desk.desk import Desk
 from bot.settings import Settings
 from bot.telegram_adapter.admins import Admins
 from bot.telegram_adapter.announcing import TelegramAnnouncer
-from bot.telegram_adapter.asking import Pictures
+from bot.telegram_adapter.asking import PLATFORM, Pictures
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.boards import Boards
 from bot.telegram_adapter.casting import Casting
@@ -35,6 +35,7 @@ from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.prompts import Prompts
 from bot.telegram_adapter.releasing import Releasing
 from bot.telegram_adapter.reviewing import Reviewing
+from bot.telegram_adapter.training import Retrain
 from bot.telegram_adapter.updates import Updates
 from bot.telegram_adapter.voices import Speaker
 from bot.telegram_adapter.webhook import Webhook
@@ -70,11 +71,15 @@ class TelegramAdapter:
         choosing = Choosing(desk, speaker, admins, background)
         prompts = Prompts(desk, speaker, background)
         moderators = Moderators(desk, speaker, admins)
+        desk.moderation.rights.register(PLATFORM, moderators.still)
         privacy = Privacy(desk, speaker, boards, moderators, background)
         reviewing = Reviewing(desk, speaker, moderators, background)
         casting = Casting(desk, speaker, moderators, background)
         releasing = Releasing(desk, speaker, settings.export.kept_hours)
-        moderation = Moderation(desk, speaker, admins, moderators, reviewing, casting, releasing, background)
+        self._retrain = retrain = Retrain(desk, speaker, moderators, background)
+        moderation = Moderation(
+            desk, speaker, admins, moderators, reviewing, casting, releasing, retrain, background
+        )
         commands = Commands(desk, speaker, boards, choosing, privacy, moderation)
         pictures = Pictures(bot, settings.worker.max_mebibytes << 20, settings.limits.pictures_per_message)
         age = timedelta(minutes=settings.telegram.max_age_minutes)
@@ -82,7 +87,17 @@ class TelegramAdapter:
             desk, speaker, pictures, commands, prompts, reviewing, casting, background, age
         )
         clicks = Clicks(
-            desk, speaker, boards, prompts, choosing, commands, privacy, reviewing, casting, background
+            desk,
+            speaker,
+            boards,
+            prompts,
+            choosing,
+            commands,
+            privacy,
+            reviewing,
+            casting,
+            retrain,
+            background,
         )
         self._updates = Updates(desk, self._messages, clicks, self._background)
         self._source: Polling | Webhook | None = None
@@ -97,6 +112,7 @@ class TelegramAdapter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop_asking()
+        await self._retrain.close()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=FINISH_SECONDS)
             await self._background.finish(FINISH_SECONDS)
@@ -138,7 +154,7 @@ class TelegramAdapter:
         self._report(words()("run-telegram-on", bot=f"@{me.username}"))
         if not me.can_read_all_group_messages:
             self._report(words()("run-telegram-privacy"))
-        self._background.start(register(self._bot), "commands")
+        self._background.start(register(self._bot, self._settings.training.communities), "commands")
 
     async def _poll(self) -> None:
         # Updates that wait are kept: they are worked off, and what is too old to answer is left alone.

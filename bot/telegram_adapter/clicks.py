@@ -10,7 +10,7 @@ from telegram.error import TelegramError
 
 from bot.desk.desk import Desk
 from bot.desk.types import Person, Refused, TakenBack, Thanks
-from bot.ids import ButtonId, CaseSlot, CastSlot
+from bot.ids import ButtonId, CaseSlot, CastSlot, TrainSlot
 from bot.telegram_adapter import rendering
 from bot.telegram_adapter.asking import PLATFORM, is_private, person, place_of
 from bot.telegram_adapter.background import Background
@@ -25,6 +25,7 @@ from bot.telegram_adapter.prompts import Marked, Prompts, marked
 from bot.telegram_adapter.rendering import Opened
 from bot.telegram_adapter.reviewing import Reviewing
 from bot.telegram_adapter.toasts import Alert
+from bot.telegram_adapter.training import Retrain
 from bot.telegram_adapter.voices import Speaker
 from bot.wording import said
 from bot.words import Words, words
@@ -52,6 +53,7 @@ class Clicks:
         privacy: Privacy,
         reviewing: Reviewing,
         casting: Casting,
+        retrain: Retrain,
         background: Background,
     ) -> None:
         self._desk = desk
@@ -63,6 +65,7 @@ class Clicks:
         self._privacy = privacy
         self._reviewing = reviewing
         self._casting = casting
+        self._retrain = retrain
         self._background = background
 
     async def handle(self, query: CallbackQuery) -> None:
@@ -113,7 +116,7 @@ class Clicks:
                 return await self._privacy.choose(query.message, button.slot, who, w)
             case ButtonId("forget", slot="yes") if query.message and is_private(place):
                 return await self._privacy.forget(query.message, who, place, w)
-            case ButtonId("case" | "cast") if is_private(place):
+            case ButtonId("case" | "cast" | "train") if is_private(place):
                 return await self._moderate(query.message, button, who, w)
             case ButtonId("set") if query.message and rendering.offers(query.message, "set"):
                 return await self._choosing.choose(query.message, button.slot, who, place)
@@ -130,6 +133,8 @@ class Clicks:
                 return await self._reviewing.press(message, about, number, case, who, w)
             if button.action == "cast" and (cast := CastSlot.parse(button.slot)):
                 return await self._casting.press(message, about, number, cast, who, w)
+            if button.action == "train" and (train := TrainSlot.parse(button.slot)):
+                return await self._retrain.press(message, about, train, who, w)
         return w("error-old-button")
 
     def _shown(

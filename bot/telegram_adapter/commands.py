@@ -14,6 +14,7 @@ from bot.telegram_adapter import rendering
 from bot.telegram_adapter.asking import author, is_private, place_of
 from bot.telegram_adapter.boards import Boards
 from bot.telegram_adapter.choosing import Choosing
+from bot.telegram_adapter.listing import MODERATORS
 from bot.telegram_adapter.moderation import Moderation, from_link
 from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.voices import Speaker
@@ -71,7 +72,7 @@ class Commands:
                 await self._privacy.open(who, place, w)
             case "forgetme":
                 await self._privacy.ask_forget(place, w)
-            case "review" | "stats" | "characters" | "export" | "console":
+            case _ if name in MODERATORS:
                 await self._moderation.run(name, message, who, place, w)
             case "start" | "help":
                 await self.help(place, w)

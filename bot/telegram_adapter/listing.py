@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import re
+from collections.abc import Iterable, Sequence
 
 from telegram import (
     BotCommand,
@@ -10,11 +12,16 @@ from telegram import (
     BotCommandScopeAllChatAdministrators,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeChat,
+    BotCommandScopeChatAdministrators,
     BotCommandScopeDefault,
 )
+from telegram.error import TelegramError
 
+from bot.telegram_adapter.asking import PLATFORM
 from bot.telegram_adapter.connection import Bot
 from bot.words import languages, words
+
+log = logging.getLogger(__name__)
 
 ABOUTS = {
     "whois": "telegram-about-whois",
@@ -29,27 +36,43 @@ ABOUTS = {
     "characters": "telegram-about-characters",
     "export": "telegram-about-export",
     "console": "telegram-about-console",
+    "retrain": "telegram-about-retrain",
     "setup": "telegram-about-setup",
 }
 EVERYBODYS = ("whois", "undo", "help", "about", "privacy")
 IN_PRIVATE = ("whois", "undo", "mycorrections", "privacy", "forgetme", "help", "about")
-MODERATORS = ("review", "stats", "characters", "export", "console")
+LISTED = ("review", "stats", "characters", "export", "console")
+TRAINERS = ("retrain",)
+"""Of groups in ``training.communities``; nobody else is shown what only answers with a no."""
+MODERATORS = (*LISTED, *TRAINERS)
 SCOPES: dict[BotCommandScope, tuple[str, ...]] = {
     BotCommandScopeDefault(): EVERYBODYS,
     BotCommandScopeAllPrivateChats(): IN_PRIVATE,
-    BotCommandScopeAllChatAdministrators(): (*EVERYBODYS, *MODERATORS, "setup"),
+    BotCommandScopeAllChatAdministrators(): (*EVERYBODYS, *LISTED, "setup"),
 }
 
 
-async def register(bot: Bot) -> None:
-    """Tell Telegram the commands of each scope in each language; English for all others."""
+async def register(bot: Bot, communities: Iterable[str] = ()) -> None:
+    """Tell Telegram the commands of each scope in each language; English for all others.
+
+    Args:
+        communities: those whose moderators may retrain, written ``platform:id``.
+    """
     for scope, names in SCOPES.items():
         await _set(bot, scope, names)
+    for each in communities:
+        platform, _, group = each.partition(":")
+        if platform == PLATFORM and re.fullmatch(r"-?[0-9]{1,18}", group):
+            try:
+                admins = BotCommandScopeChatAdministrators(int(group))
+                await _set(bot, admins, (*EVERYBODYS, *MODERATORS, "setup"))
+            except TelegramError as error:  # we are not in it (yet)
+                log.warning("the admins of group %s are not shown /retrain: %s", group, error)
 
 
-async def register_moderator(bot: Bot, chat: int) -> None:
+async def register_moderator(bot: Bot, chat: int, *, trains: bool) -> None:
     """Show somebody who is an admin of a group the moderators' commands in their private chat too."""
-    await _set(bot, BotCommandScopeChat(chat), (*IN_PRIVATE, *MODERATORS))
+    await _set(bot, BotCommandScopeChat(chat), (*IN_PRIVATE, *(MODERATORS if trains else LISTED)))
 
 
 async def unregister_moderator(bot: Bot, chat: int) -> None:

@@ -25,6 +25,7 @@ from bot.telegram_adapter.listing import MODERATORS, register_moderator, unregis
 from bot.telegram_adapter.moderators import Moderators, group_of, home_of
 from bot.telegram_adapter.releasing import Releasing
 from bot.telegram_adapter.reviewing import Reviewing
+from bot.telegram_adapter.training import Retrain
 from bot.telegram_adapter.voices import Speaker
 from bot.wording import refusal
 from bot.wording_review import stats_text
@@ -53,6 +54,7 @@ class Moderation:
         reviewing: Reviewing,
         casting: Casting,
         releasing: Releasing,
+        retrain: Retrain,
         background: Background,
     ) -> None:
         self._desk = desk
@@ -62,8 +64,9 @@ class Moderation:
         self._reviewing = reviewing
         self._casting = casting
         self._releasing = releasing
+        self._retrain = retrain
         self._background = background
-        self._listed: set[int] = set()
+        self._listed: dict[int, bool] = {}  # whether /retrain is among what their client shows
 
     async def run(self, name: str, message: Message, who: Person, place: Address, w: Words) -> None:
         """A command as it was typed, in a group or in private."""
@@ -92,7 +95,7 @@ class Moderation:
 
     async def _do(self, name: str, group: int, who: Person, place: Address, w: Words) -> None:
         moderator = await self._moderators.let_in(who, group, name)
-        self._list(int(place.channel), isinstance(moderator, Moderator))
+        self._list(int(place.channel), None if isinstance(moderator, Refused) else moderator)
         if isinstance(moderator, Refused):
             await self._speaker.say(place, html.escape(refusal(moderator, w)))
             return
@@ -107,6 +110,8 @@ class Moderation:
                 await self._releasing.export(moderator, place, w)
             case "console":
                 await self._releasing.console(moderator, place, w)
+            case "retrain":
+                await self._retrain.open(moderator, place, w)
 
     async def _lead_away(self, name: str, message: Message, who: Person, place: Address, w: Words) -> None:
         if not await self._admins.wrote(message):
@@ -116,14 +121,17 @@ class Moderation:
         button = self._link(name, int(place.community), w("telegram-alone-button"))
         await self._speaker.say(place, html.escape(w("telegram-alone")), InlineKeyboardMarkup([[button]]))
 
-    def _list(self, chat: int, moderates: bool) -> None:
+    def _list(self, chat: int, moderator: Moderator | None) -> None:
         """Let somebody's client show the commands that they may use."""
         bot = self._speaker.bot
-        if moderates and chat not in self._listed:
-            self._listed.add(chat)
-            self._background.start(register_moderator(bot, chat), f"commands-{chat}")
-        elif not moderates and chat in self._listed and not self._moderators.groups(str(chat)):
-            self._listed.discard(chat)
+        if moderator is not None:
+            training = self._desk.moderation.training
+            trains = training is not None and training.may(moderator)
+            if chat not in self._listed or trains > self._listed[chat]:
+                self._listed[chat] = trains
+                self._background.start(register_moderator(bot, chat, trains=trains), f"commands-{chat}")
+        elif chat in self._listed and not self._moderators.groups(str(chat)):
+            del self._listed[chat]
             self._background.start(unregister_moderator(bot, chat), f"commands-{chat}")
 
     async def _ask_which(self, name: str, groups: list[int], place: Address, w: Words) -> None:

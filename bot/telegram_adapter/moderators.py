@@ -12,7 +12,8 @@ from bot.telegram_adapter.admins import Admins
 from bot.telegram_adapter.asking import PLATFORM
 from bot.telegram_adapter.voices import Speaker
 from corrections.review.types import Moderator
-from corrections.types import Address
+from corrections.types import Address, Community
+from corrections.types import Person as Key
 
 REMEMBERED = 10_000
 GROUPS = 10
@@ -60,6 +61,13 @@ class Moderators:
             return await self._desk.moderation.denied(who, place, what)
         self._remember(who, group)
         return await self._desk.moderation.moderator(who, place)
+
+    async def still(self, person: Key, community: Community) -> bool | None:
+        """Whether somebody is an admin of their group even now; None when Telegram does not say."""
+        try:
+            return await self._admins.has(int(community[1]), int(person[1]))
+        except TelegramError:  # a group that has moved is one, too: its sessions find nothing any more
+            return None
 
     def groups(self, user: str) -> list[int]:
         """The groups in which somebody was let in, the latest first; none after a restart."""

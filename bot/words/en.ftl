@@ -955,3 +955,24 @@ retrain-check-corrections-per-character = each character in recent corrections
 retrain-check-other = another check
 agrees-now = 🎓 The new model agrees with you: { $name }.
 agrees-now-nobody = 🎓 The new model agrees with you: nobody I know.
+
+## Retraining for moderators, in chat and in the console
+
+discord-retrain-name = retrain
+discord-retrain-about = Let the model learn from what was approved (moderators)
+telegram-about-retrain = Let the model learn from what was approved, for admins
+retrain-look = How far is it?
+retrain-cancel = Cancel
+retrain-use = Use it
+retrain-drop = Do not use it
+retrain-changed = That was about another retraining, so nothing was done: here is how it is now.
+retrain-worse = { $count ->
+    [one] One picture that the model in service has right is wrong with the new one.
+   *[other] { $count } pictures that the model in service has right are wrong with the new one.
+}
+console-page-training = Training
+console-training-lead = A retraining learns from everything that is approved and may leave, and compares the new model with the one in service. The bot goes on answering meanwhile.
+console-training-serves = In service: { $bundle }
+console-training-start = Retrain
+console-training-begun = Begun { $at } UTC
+console-training-compared = What was compared

@@ -799,3 +799,21 @@ retrain-check-corrections-per-character = 近期更正中的各个角色
 retrain-check-other = 其他检查
 agrees-now = 🎓 新模型同意你的看法：{ $name }。
 agrees-now-nobody = 🎓 新模型同意你的看法：不是我认识的角色。
+
+## 管理员的重新训练：聊天与控制台
+
+discord-retrain-name = retrain
+discord-retrain-about = 让模型从已批准的内容中学习（管理员）
+telegram-about-retrain = 让模型从已批准的内容中学习，仅限管理员
+retrain-look = 进行到哪儿了？
+retrain-cancel = 取消
+retrain-use = 启用
+retrain-drop = 不启用
+retrain-changed = 那是另一次重新训练，因此什么都没有做：现在的情况如下。
+retrain-worse = 有 { $count } 张图片现用模型答对，新模型却答错。
+console-page-training = 训练
+console-training-lead = 重新训练会从所有已批准且可以导出的内容中学习，并将新模型与现用模型比较。在此期间机器人照常作答。
+console-training-serves = 现用模型：{ $bundle }
+console-training-start = 重新训练
+console-training-begun = 开始于 { $at } UTC
+console-training-compared = 比较结果

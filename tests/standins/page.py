@@ -20,6 +20,8 @@ from PIL import Image, UnidentifiedImageError
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
 from bot.desk.releases import Releases
+from bot.desk.training import Training
+from bot.retraining.service import Retraining
 from bot.settings import Settings, load
 from bot.web.app import WebAdapter
 from corrections.export.types import Policy
@@ -90,6 +92,10 @@ class TableEyes:
         )
 
 
+async def _serving() -> str:
+    return BUNDLE
+
+
 @dataclass
 class Served:
     """A page that is being served."""
@@ -118,6 +124,8 @@ async def page_served(folder: Path, eyes: Eyes | None = None, **variables: str) 
         policy = Policy(True, settings.export.validation, settings.export.test)
         exports = settings.data_dir / "exports"
         desk.moderation.releases = Releases(ledger, exports, policy, settings.export.kept_hours)
+        retraining = Retraining(settings, "tests.standins.retraining")
+        desk.moderation.training = Training(retraining, _serving)
         async with WebAdapter(desk, settings, SECRET) as web:
             yield Served(web.url, table, ledger, settings, desk)
     finally:

@@ -8,16 +8,19 @@ from typing import Any
 import aiohttp_jinja2
 from aiohttp import hdrs, web
 
+from bot.desk.moderation import Moderation
 from bot.desk.types import Refused
 from bot.web import render
 from bot.web.console.session import SignedIn
 
 SIGNED_IN = web.RequestKey("signed-in", SignedIn)
+MODERATION = web.AppKey("moderation", Moderation)
 
 STATUS = {
     "web-not-found": 404,
     "error-not-found": 404,
     "error-stale": 409,
+    "retrain-not-allowed": 403,
     "error-ledger": 503,
     "error-busy": 503,
 }
@@ -33,7 +36,9 @@ def page(
     """One page, or a part of one, in the reader's language."""
     w = render.spoken(request)
     signed = request.get(SIGNED_IN)
-    everything = {"w": w, "signed": signed, "here": request.path, **(context or {})}
+    training = request.app[MODERATION].training
+    trains = signed is not None and training is not None and training.may(signed.moderator)
+    everything = {"w": w, "signed": signed, "trains": trains, "here": request.path, **(context or {})}
     text = aiohttp_jinja2.render_string(f"console/{template}", request, everything)
     response = web.Response(text=text, content_type="text/html", status=status)
     response.headers[hdrs.VARY] = "Accept, Accept-Language, Cookie, HX-Request"

@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.desk.desk import Desk
+from bot.web.console import html
 from bot.web.console.bulk import Bulk
 from bot.web.console.characters import Characters
 from bot.web.console.exports import Exports
@@ -16,6 +17,7 @@ from bot.web.console.pictures import Pictures
 from bot.web.console.review import Review
 from bot.web.console.session import ConsoleSessions
 from bot.web.console.signin import SignIn
+from bot.web.console.training import TrainingPage
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
@@ -40,13 +42,14 @@ def add_console(
     exports = Exports(desk, names)
     parts = (
         *(Review(desk, names), Bulk(desk, names), Characters(desk, names)),
-        *(Figures(desk, names), Pictures(desk), exports),
+        *(Figures(desk, names), Pictures(desk), exports, TrainingPage(desk)),
     )
     inside = [
         web.RouteDef(each.method, each.path, door.inside(each.handler), each.kwargs)
         for part in parts
         for each in part.routes()
     ]
+    app[html.MODERATION] = desk.moderation
     files = web.get("/review/static/{name}", _static)
     app.add_routes([*door.routes(), *exports.open_routes(), files, *inside])
     app.on_cleanup.append(exports.close)

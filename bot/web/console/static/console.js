@@ -251,3 +251,35 @@ keep();
 // Something is being made: look again until it is there.
 const making = document.querySelector("[data-again]");
 if (making) setTimeout(() => location.reload(), Number(making.dataset.again));
+
+// A retraining goes on: its bar moves, and when something else is to be said, the whole part is another.
+async function follow() {
+  const shown = document.getElementById("training");
+  if (!shown?.dataset.look) return;
+  try {
+    const answer = document.createElement("template");
+    const response = await fetch(location.pathname, { headers: { "HX-Request": "true" } });
+    if (response.status === 401) { location.reload(); return; }
+    answer.innerHTML = await response.text();
+    const fresh = answer.content.getElementById("training");
+    if (fresh?.dataset.phase === shown.dataset.phase) {
+      shown.querySelector("h2").textContent = fresh.querySelector("h2").textContent;
+      shown.querySelector("progress").value = fresh.querySelector("progress").value;
+    } else if (fresh) {
+      const held = shown.contains(document.activeElement);
+      shown.replaceWith(fresh);
+      if (held) fresh.querySelector("button")?.focus();
+      const line = document.createElement("p");
+      line.textContent = fresh.querySelector("h2").textContent;
+      said.replaceChildren(line);
+    }
+  } catch { /* nobody is there; it is tried again */ }
+  later();
+}
+
+function later() {
+  const every = document.getElementById("training")?.dataset.look;
+  if (every) setTimeout(follow, Number(every));
+}
+
+later();
