@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -92,10 +93,11 @@ def train(
         job = Job(base, parts, order.seed, order.cache, run, progress)
         module = importlib.import_module(f"training.recipes.{order.recipe}")
         started = time.monotonic()
-        trained: Trained = module.run(job, recipe)
-        if not first_process():
-            return None
-        info = _write(order, job, recipe, trained, data)
+        with disk_errors(order.out):
+            trained: Trained = module.run(job, recipe)
+            if not first_process():
+                return None
+            info = _write(order, job, recipe, trained, data)
         lock.done = True
     say(f"{info.id} is written to {order.out}, after {time.monotonic() - started:.0f} s")
     return info
@@ -150,6 +152,28 @@ def resume_or_begin(run: Path, asked: dict[str, Any]) -> bool:
     return False
 
 
+@contextmanager
+def disk_errors(out: Path) -> Iterator[None]:
+    """A disk that is full, or takes nothing, is one sentence, whichever library notices it.
+
+    Raises:
+        RunError: instead of what the library raised.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{error.filename or out.parent}: {error.strerror or error}") from error
+    except (SafetensorError, RuntimeError) as error:
+        words = str(error).strip().partition("\n")[0]
+        if isinstance(error, SafetensorError) or any(name in words for name in TORCH_SAVING):
+            raise RunError(f"{out.parent} does not take what is written to it: {words}") from error
+        raise
+
+
+TORCH_SAVING = ("PytorchStreamWriter", "unexpected pos")
+"""How torch begins to say that a file could not be written."""
 LOCK = "lock"
 
 
