@@ -124,8 +124,11 @@ async def to_undo(session: AsyncSession, by: int, community: int | None) -> Deci
         before = entries[-1].id
 
 
-async def rest_of(session: AsyncSession, entry: DecisionRow, most: int) -> list[DecisionRow]:
-    """What belongs to the same bulk approval and still holds."""
+async def rest_of(
+    session: AsyncSession, entry: DecisionRow, community: int | None, most: int
+) -> list[DecisionRow]:
+    """What belongs to the same bulk approval and still holds; nothing of forgotten pictures."""
+    there = exists().where(CaseRow.id == DecisionRow.case_id, CaseRow.status != WITHDRAWN)
     later = aliased(DecisionRow)
     newest = (
         select(func.max(later.id))
@@ -140,6 +143,8 @@ async def rest_of(session: AsyncSession, entry: DecisionRow, most: int) -> list[
             DecisionRow.action == entry.action,
             DecisionRow.created_at == entry.created_at,
             DecisionRow.id == newest,
+            there,
+            *(() if community is None else (DecisionRow.community_id == community,)),
         )
         .order_by(DecisionRow.id.desc())
         .limit(most)

@@ -129,7 +129,8 @@ class Decisions(Looking):
         shown, entry = done
 
         async def more(session: AsyncSession) -> int:
-            rest = await deciding.rest_of(session, entry, BULK)
+            where = await self._scope(session, moderator)
+            rest = await deciding.rest_of(session, entry, where, BULK)
             for each in rest:
                 row, home = await self._row(session, moderator, each.case_id or 0)
                 ruling = Ruling(each.person_id, deciding.UNDO, now, home, vocabulary)

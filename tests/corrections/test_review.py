@@ -242,6 +242,21 @@ async def test_a_bulk_approval_is_undone_as_one_but_for_what_was_decided_since(
     assert (await ledger.review.case(MIRA, changed.case_id)).decided == ("loki",)
 
 
+async def test_a_bulk_approval_is_undone_though_one_of_its_posters_was_forgotten(
+    ledger: Ledger, post: Post, old: None
+) -> None:
+    gone = ("discord", "4711")
+    for n in range(4):
+        poster = gone if n % 2 else PEOPLE[0]
+        await say(ledger, (await post(n, poster=poster)).prediction_id, *["thor"] * 5)
+    assert await ledger.review.approve_agreed(MIRA, at=moment(LATER)) == 4
+    await ledger.privacy.forget(gone, moment(LATER + 1))
+    assert await ledger.review.undo(MIRA, moment(LATER + 2)) is not None
+    progress = await ledger.review.progress(MIRA, moment(LATER + 2))
+    assert (progress.open, progress.approved) == (2, 0)
+    assert await ledger.review.undo(MIRA, moment(LATER + 3)) is None
+
+
 async def test_small_servers_may_let_agreement_approve(url: str, tmp_path: Path) -> None:
     ledger = await Ledger.open(url, tmp_path, review=ReviewRules(quorum=3, auto_approve="agreed"))
     try:
