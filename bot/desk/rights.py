@@ -1,4 +1,4 @@
-"""Whether somebody who was let into the console still moderates their community: the chat that it is on knows.
+"""Whether somebody who was let into the console still moderates their community: its chat knows.
 
 In chat the rights are looked at with every command and click. A browser's session outlives that look, so the
 console asks again here.

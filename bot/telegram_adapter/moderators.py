@@ -66,7 +66,9 @@ class Moderators:
         """Whether somebody is an admin of their group even now; None when Telegram does not say."""
         try:
             return await self._admins.has(int(community[1]), int(person[1]))
-        except TelegramError:  # a group that has moved is one, too: its sessions find nothing any more
+        except ChatMigrated as moved:
+            return await self.still(person, (PLATFORM, str(moved.new_chat_id)))
+        except TelegramError:
             return None
 
     def groups(self, user: str) -> list[int]:

@@ -16,6 +16,7 @@ from itsdangerous import URLSafeTimedSerializer
 from bot.web.app import build_app
 from bot.web.console.session import COOKIE, ConsoleSessions, SignedIn
 from corrections.review.types import Filter, Moderator
+from corrections.types import Community, Person
 from tests.bot.test_web import somebody, text_of
 from tests.standins.console import GUILD, MARA, OTHER, moderating, operating, some_cases, token
 from tests.standins.page import SECRET, Served, page_served
@@ -136,6 +137,44 @@ async def test_signing_out_ends_the_session_wherever_its_cookie_was_copied_to(pa
                 assert (response.status, response.headers["Location"]) == (303, "/review/sign-in")
             assert (await got(thief, "/review"))[0] == 303
         assert (await got(browser, "/review"))[0] == 303
+
+
+async def test_whoever_is_no_moderator_any_more_is_signed_out(page: Served) -> None:
+    rights, asked = page.desk.moderation.rights, []
+    now: dict[str, bool | None] = {"may": True}
+
+    async def still(person: Person, community: Community) -> bool | None:
+        asked.append((person, community))
+        return now["may"]
+
+    rights.register("discord", still)
+    async with moderating(page) as browser, operating(page) as operator:
+        for _ in range(3):
+            assert (await got(browser, "/review"))[0] == 200
+        assert asked == [(MARA, GUILD)]  # once a minute at most
+        rights.holds = 0.0
+        now["may"] = None  # the chat cannot tell at the moment
+        assert (await got(browser, "/review"))[0] == 200
+        now["may"] = False
+        stolen = {"Cookie": f"{COOKIE}={cookie_of(browser)}"}
+        async with browser.get("/review", allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (303, "/review/sign-in")
+        now["may"] = True
+        async with aiohttp.ClientSession(page.url, headers=stolen) as copy:
+            assert (await got(copy, "/review"))[0] == 303  # the session has ended for good
+        assert (await got(operator, "/review"))[0] == 200  # nobody in a chat let the operator in
+        assert asked == [(MARA, GUILD)] * 3
+    async with moderating(page) as again:
+        assert (await got(again, "/review"))[0] == 200
+
+
+async def test_a_chat_that_fails_to_tell_ends_no_session(page: Served) -> None:
+    async def broken(person: Person, community: Community) -> bool | None:
+        raise RuntimeError("Session is closed")
+
+    page.desk.moderation.rights.register("discord", broken)
+    async with moderating(page) as browser:
+        assert (await got(browser, "/review"))[0] == 200
 
 
 async def test_one_browser_has_one_session(page: Served) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.e2e.running import discord_settings, running_bot, start_bot, until
 from tests.e2e.test_discord import Scene, scene
+from tests.standins.console import signed_in
 from tests.standins.discord import DiscordStandin, Interaction
 from tests.standins.discord.people import Channel, Guild, User
 from tests.standins.discord.snapshots import MessageSnapshot
@@ -113,6 +114,21 @@ async def test_roles_chosen_in_setup_count_and_are_looked_at_anew(tmp_path: Path
         assert not late.attachments
         assert not late.buttons
         assert {status for status, _ in s.bot.rows(CASES)} == {"open"}
+
+
+async def test_the_browser_is_closed_to_whoever_loses_the_role(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle) as s:
+        mods = s.guild.role("mods")
+        boss = moderator(s.guild, "boss")
+        mo, max_ = (s.guild.member(name, roles=[mods]) for name in ("mo", "max"))
+        panel = await shown(await boss.slash(s.channel, "setup"))
+        await shown(await boss.select(panel, "v1:set:0:roles", [str(mods)]))
+        links = [(await shown(await who.slash(s.channel, "console"))).content for who in (boss, max_, mo)]
+        s.guild.take(mo, mods)
+        # By a permission, by a role chosen in /setup, and with a link from before the role was taken away.
+        for link, expected in zip(links, (200, 200, 303), strict=True):
+            async with signed_in(link) as browser, browser.get("/review", allow_redirects=False) as response:
+                assert response.status == expected
 
 
 async def test_two_moderators_never_see_the_same_case(tmp_path: Path, bundle: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.e2e.running import running_bot, start_bot, telegram_settings, until
 from tests.e2e.telegram_scene import Scene, scene, toast
+from tests.standins.console import signed_in
 from tests.standins.drawings import drawing
 from tests.standins.telegram import Chat, MessageSnapshot, TelegramStandin, User
 
@@ -171,6 +172,17 @@ async def test_an_admin_who_is_none_any_more_decides_nothing(tmp_path: Path, bun
         shown = await begun(s.telegram, mia, s.group)  # an anonymous admin is one, too
         said, _ = await pressed(s, mia, shown, "It is…")
         assert said == ""
+
+
+async def test_the_browser_is_closed_to_who_is_no_admin_any_more(tmp_path: Path, bundle: Path) -> None:
+    async with scene(tmp_path, bundle) as s:
+        mia = s.telegram.user("Mia")
+        s.group.add(mia, admin=True)
+        links = [(await begun(s.telegram, who, s.group, "console")).text for who in (s.group.owner, mia)]
+        s.group.add(mia)
+        for link, expected in zip(links, (200, 303), strict=True):
+            async with signed_in(link) as browser, browser.get("/review", allow_redirects=False) as response:
+                assert response.status == expected
 
 
 async def test_two_admins_at_once_and_clicks_that_come_twice(tmp_path: Path, bundle: Path) -> None:

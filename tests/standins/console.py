@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -98,3 +99,15 @@ async def moderating(
 def operating(served: Served):  # type: ignore[no-untyped-def]  # what `moderating` gives
     """A browser of the operator."""
     return moderating(served, None, None)
+
+
+@asynccontextmanager
+async def signed_in(said: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser that has followed the link in what /console said."""
+    link = re.search(r"(http://127\.0\.0\.1:\d+)/review/login\?token=([\w.-]+)", said)
+    assert link, said
+    async with aiohttp.ClientSession(link[1], cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        data = {"token": link[2]}
+        async with browser.post("/review/login", data=data, allow_redirects=False) as response:
+            assert response.status == 303
+        yield browser

@@ -38,7 +38,7 @@ def add_console(
         public_url: where a proxy shows the page to others.
     """
     names = Names(desk)
-    door = SignIn(desk.moderation.links, ConsoleSessions(secret, hours, public_url), minutes)
+    door = SignIn(desk.moderation, ConsoleSessions(secret, hours, public_url), minutes)
     exports = Exports(desk, names)
     parts = (
         *(Review(desk, names), Bulk(desk, names), Characters(desk, names)),

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.desk.moderation import Moderation
 from bot.web import render
 from bot.web.console import forms, html
 from bot.web.console.session import ConsoleSessions, SignedIn, signed_in
-from corrections.links import Links
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,9 @@ SIGN_IN = "/review/sign-in"
 class SignIn:
     """The way in. ``minutes`` is how long a link works, which the page says."""
 
-    def __init__(self, links: Links, sessions: ConsoleSessions, minutes: int) -> None:
-        self._links = links
+    def __init__(self, moderation: Moderation, sessions: ConsoleSessions, minutes: int) -> None:
+        self._links = moderation.links
+        self._rights = moderation.rights
         self._sessions = sessions
         self._minutes = minutes
 
@@ -36,9 +37,15 @@ class SignIn:
         ]
 
     async def who(self, request: web.Request) -> SignedIn | None:
-        """Who it is, if their session still goes on."""
+        """Who it is, if their session still goes on and they still are a moderator."""
         who = self._sessions.read(request)
-        return who if who is not None and await self._links.alive(who.session) else None
+        if who is None or not await self._links.alive(who.session):
+            return None
+        if await self._rights.lost(who.moderator):
+            log.info("a session of the console was ended: whose it was is no moderator there any more")
+            await self._links.end(who.session)
+            return None
+        return who
 
     def inside(self, handler: Handler) -> Handler:
         """Only for who is signed in; everybody else is told how to get a link."""
