@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from bot import cli_console, cli_corrections, cli_models, cli_operators
 from bot.cli_support import Bar, Config, read_settings, run_main
+from training import cli_evaluate
 from training.cli import app as training_app
 from training.cli_dataset import app as dataset_app
 
@@ -29,11 +31,21 @@ cli_operators.register(app)
 cli_corrections.register(app)
 cli_console.register(app)
 cli_models.register(app)
+cli_evaluate.register(app, lambda config: _in_service(config))
 
 
 AGAIN = "_WHOSTHAT_AGAIN"
 """Says to a start that it follows a stepping aside, and may have to wait for the folder."""
 AGAIN_SECONDS = 300.0
+
+
+def _in_service(config: Path | None) -> tuple[str, Path]:
+    """What serves, and where models are kept: what a candidate is compared with."""
+    from bot.operators.models import versions_of
+
+    settings = read_settings(config)
+    logging.getLogger().setLevel(logging.WARNING)
+    return versions_of(settings).serving(), settings.models_dir
 
 
 @app.command()

@@ -94,6 +94,11 @@ def judged(predictions: Predictions, pictures: Sequence[Picture]) -> Judged:
     known = {*predictions.characters, NOBODY}
     kept = [row for row, picture in enumerate(pictures) if read[row] and picture.slug in known]
     unknown = Counter(p.slug for row, p in enumerate(pictures) if read[row] and p.slug not in known)
+    labels = {picture.slug for picture in pictures}
+    if len(labels) == 1:
+        raise EvaluationError(
+            f"all {len(pictures)} pictures are of {labels.pop()}: there is nobody to be told apart"
+        )
     if all(pictures[row].slug == NOBODY for row in kept):
         raise EvaluationError(
             f"{predictions.info.id} knows none of the characters in the pictures"
@@ -149,7 +154,9 @@ def evaluate(predictions: Predictions, pictures: Sequence[Picture]) -> Report:
     )
 
 
-def worst(predictions: Predictions, pictures: Sequence[Picture], most: int = 24) -> list[tuple[Picture, str]]:
+def worst(
+    predictions: Predictions, pictures: Sequence[Picture], most: int = 24
+) -> list[tuple[Picture, tuple[str, ...]]]:
     """The mistakes said with the most confidence, named strangers among them, each with a caption."""
     found = judged(predictions, pictures)
     answers, right = found.answers, found.right()
@@ -158,21 +165,9 @@ def worst(predictions: Predictions, pictures: Sequence[Picture], most: int = 24)
     order = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:most]
     first, confidence = _first(answers), answers.confidence
     return [
-        (pictures[found.rows[row]], f"{first[row]} {confidence[row]:.0%}, labelled {found.slugs[row]}")
+        (pictures[found.rows[row]], (f"said {first[row]} {confidence[row]:.0%}", f"label {found.slugs[row]}"))
         for row in order
     ]
-
-
-def confusion(predictions: Predictions, pictures: Sequence[Picture]) -> tuple[list[str], NDArray[np.int64]]:
-    """Slugs, and how often a label (row) got an answer (column); nobody is told when the verdict says so."""
-    found = judged(predictions, pictures)
-    slugs = list(found.answers.characters)
-    slugs.append(NOBODY)
-    said = np.where(found.answers.told, _first(found.answers), NOBODY)
-    counts = np.zeros((len(slugs), len(slugs)), np.int64)
-    for label, answer in zip(found.slugs, said, strict=True):
-        counts[slugs.index(label), slugs.index(answer)] += 1
-    return slugs, counts
 
 
 def _first(answers: Answers) -> NDArray[np.str_]:
