@@ -25,7 +25,7 @@ from tenacity import (
     wait_random,
 )
 
-from bot.settings import Telegram
+from bot.settings_tree import Telegram
 
 MESSAGE_SECONDS = 300.0
 """For how long it is tried to send or change a message."""

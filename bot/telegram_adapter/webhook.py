@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from telegram import Update
 
-from bot.settings import Telegram
+from bot.settings_tree import Telegram
 from bot.telegram_adapter.connection import Bot
 from bot.telegram_adapter.updates import WANTED, Updates
 
