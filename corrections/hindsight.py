@@ -9,11 +9,11 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.cases import APPROVED, OPEN
+from corrections.replies import latest_about
 from corrections.tables import (
     FORGOTTEN,
     BlobRow,
     CaseRow,
-    CommunityRow,
     PostRow,
     PredictionRow,
     ReplyRow,
@@ -83,22 +83,9 @@ async def corrected(
             if labels is None or len(labels) > 1:
                 continue
             slug, said = "".join(labels), "" if verdict == Verdict.NOBODY else character
-            if slug != said and (reply := await _reply(session, number)) is not None:
+            if slug != said and (reply := await latest_about(session, number)) is not None:
                 found.append(Corrected(number, sha256, slug, reply))
         if len(rows) < _AT_ONCE:
             break
         last = rows[-1][0]
     return found[:limit]
-
-
-async def _reply(session: AsyncSession, prediction_id: int) -> Address | None:
-    row = (
-        await session.execute(
-            select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
-            .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
-            .where(ReplyRow.prediction_id == prediction_id)
-            .order_by(ReplyRow.id.desc())
-            .limit(1)
-        )
-    ).one_or_none()
-    return Address(*row) if row else None

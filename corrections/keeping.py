@@ -38,12 +38,12 @@ class Keeping(Naming):
         """
         ids = list(prediction_ids)
         now = datetime.now(UTC)
-        await self.work.write(lambda session: posts.replied(session, ids, reply, now))
+        await self.work.write(lambda session: replies.replied(session, ids, reply, now))
 
     async def reply_to(self, address: Address) -> Address | None:
         """The message of ours that answers this one; None when it has not been answered."""
         async with self.work.read() as session:
-            return await posts.reply_to(session, address)
+            return await replies.reply_to(session, address)
 
     async def answered_by(self, reply: Address) -> tuple[int, ...]:
         """The predictions that one message of ours answers, in the order of their pictures."""

@@ -1,17 +1,18 @@
-"""What was posted, what we answered, and where our answers are."""
+"""What was posted, and what we said of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections.addresses import address_of, posted_in
 from corrections.cases import CaseFinder, case_for
-from corrections.errors import NotFound, WasForgotten, Withdrawn
+from corrections.errors import WasForgotten, Withdrawn
 from corrections.people import community_id, person_id
+from corrections.replies import latest_about, take_replies
 from corrections.tables import (
     FORGOTTEN,
     BlobRow,
@@ -62,7 +63,7 @@ async def recorded(session: AsyncSession, address: Address, slot: int, bundle: s
         await session.execute(
             select(PredictionRow.id, PostRow.id)
             .join(PostRow, PredictionRow.post_id == PostRow.id)
-            .where(*_at(address), PostRow.slot == slot, PredictionRow.bundle == bundle)
+            .where(*posted_in(address), PostRow.slot == slot, PredictionRow.bundle == bundle)
         )
     ).one_or_none()
     return Recorded(found[0], found[1], new=False) if found else None
@@ -83,7 +84,7 @@ async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Rec
     if await withdrawn(session, entry.message_key, FORGOTTEN_MESSAGE):
         raise WasForgotten("the poster of that message has asked to be forgotten")
     post_id = await session.scalar(
-        select(PostRow.id).where(*_at(entry.address), PostRow.slot == entry.slot)
+        select(PostRow.id).where(*posted_in(entry.address), PostRow.slot == entry.slot)
     ) or await _post(session, finder, entry)
     answer = entry.answer
     prediction = PredictionRow(
@@ -156,62 +157,6 @@ async def withdrawn(session: AsyncSession, message_key: str, kind: str = MESSAGE
     return found is not None
 
 
-async def replied(session: AsyncSession, prediction_ids: Iterable[int], reply: Address, at: datetime) -> None:
-    """Remember where the answer to these predictions is.
-
-    Raises:
-        NotFound: one of them does not exist.
-    """
-    wanted = set(prediction_ids)
-    there = set(
-        await session.scalars(
-            select(PredictionRow.id)
-            .join(PostRow, PredictionRow.post_id == PostRow.id)
-            .where(PredictionRow.id.in_(wanted), PostRow.original_sha256 != FORGOTTEN)
-        )
-    )
-    if wanted - there:
-        raise NotFound(f"there is no prediction {min(wanted - there)}")
-    known = set(
-        await session.scalars(
-            select(ReplyRow.prediction_id).where(
-                ReplyRow.prediction_id.in_(wanted),
-                ReplyRow.platform == reply.platform,
-                ReplyRow.channel == reply.channel,
-                ReplyRow.message == reply.message,
-            )
-        )
-    )
-    community = await community_id(session, reply.home, at)
-    session.add_all(
-        ReplyRow(
-            prediction_id=prediction_id,
-            community_id=community,
-            platform=reply.platform,
-            channel=reply.channel,
-            message=reply.message,
-            created_at=at,
-        )
-        for prediction_id in sorted(wanted - known)
-    )
-
-
-async def reply_to(session: AsyncSession, address: Address) -> Address | None:
-    """Our latest answer to a message."""
-    found = (
-        await session.execute(
-            select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
-            .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
-            .join(PredictionRow, ReplyRow.prediction_id == PredictionRow.id)
-            .join(PostRow, PredictionRow.post_id == PostRow.id)
-            .where(*_at(address))
-            .order_by(ReplyRow.id.desc())
-            .limit(1)
-        )
-    ).one_or_none()
-    return Address(*found) if found else None
-
-
 async def prediction(session: AsyncSession, prediction_id: int) -> PredictionView | None:
     """One prediction with all that is about it."""
     found = (
@@ -234,15 +179,6 @@ async def prediction(session: AsyncSession, prediction_id: int) -> PredictionVie
     if found is None:
         return None
     said, post, platform, native, poster_key, sha256 = found
-    reply = (
-        await session.execute(
-            select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
-            .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
-            .where(ReplyRow.prediction_id == prediction_id)
-            .order_by(ReplyRow.id.desc())
-            .limit(1)
-        )
-    ).one_or_none()
     return PredictionView(
         prediction_id=said.id,
         address=address_of(post.platform, native, post.channel, post.message),
@@ -259,13 +195,13 @@ async def prediction(session: AsyncSession, prediction_id: int) -> PredictionVie
         level=said.level,
         milliseconds=said.milliseconds,
         at=said.created_at,
-        reply=Address(*reply) if reply else None,
+        reply=await latest_about(session, prediction_id),
     )
 
 
 async def known(session: AsyncSession, address: Address) -> bool:
     """Whether a picture of this message was recorded."""
-    return await session.scalar(select(PostRow.id).where(*_at(address)).limit(1)) is not None
+    return await session.scalar(select(PostRow.id).where(*posted_in(address)).limit(1)) is not None
 
 
 async def forget_message(
@@ -276,18 +212,11 @@ async def forget_message(
     Returns:
         The addresses of our answers, and the ids of the blobs that the message had.
     """
-    posts = (await session.execute(select(PostRow.id, PostRow.blob_id).where(*_at(address)))).all()
+    posts = (await session.execute(select(PostRow.id, PostRow.blob_id).where(*posted_in(address)))).all()
     if not posts:
         return [], set()
     predictions = select(PredictionRow.id).where(PredictionRow.post_id.in_([post_id for post_id, _ in posts]))
-    replies = await session.execute(
-        select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
-        .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
-        .where(ReplyRow.prediction_id.in_(predictions))
-        .order_by(ReplyRow.id)
-    )
-    addresses = list(dict.fromkeys(Address(*row) for row in replies))
-    await session.execute(delete(ReplyRow).where(ReplyRow.prediction_id.in_(predictions)))
+    addresses = await take_replies(session, ReplyRow.prediction_id.in_(predictions))
     await session.execute(
         update(PostRow)
         .where(PostRow.id.in_([post_id for post_id, _ in posts]))
@@ -296,18 +225,3 @@ async def forget_message(
     if not await withdrawn(session, message_key):
         session.add(TombstoneRow(kind=MESSAGE, key=message_key, created_at=at))
     return addresses, {blob_id for _, blob_id in posts}
-
-
-def address_of(platform: str, native: str, channel: str | None, message: str | None) -> Address | None:
-    """An address, unless it has been erased."""
-    return (
-        Address(platform, native, channel, message) if channel is not None and message is not None else None
-    )
-
-
-def _at(address: Address) -> tuple[ColumnElement[bool], ...]:
-    return (
-        PostRow.platform == address.platform,
-        PostRow.channel == address.channel,
-        PostRow.message == address.message,
-    )

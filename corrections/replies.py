@@ -1,12 +1,84 @@
-"""Our own messages: which pictures one answers, and which one is the newest in a channel."""
+"""Our own messages: where they are, which pictures one answers, and which one is the newest in a channel."""
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from corrections.tables import PostRow, PredictionRow, ReplyRow
+from corrections.addresses import posted_in, replied_in, reply_addresses
+from corrections.errors import NotFound
+from corrections.people import community_id
+from corrections.tables import FORGOTTEN, PostRow, PredictionRow, ReplyRow
 from corrections.types import Address
+
+
+async def replied(session: AsyncSession, prediction_ids: Iterable[int], reply: Address, at: datetime) -> None:
+    """Remember where the answer to these predictions is.
+
+    Raises:
+        NotFound: one of them does not exist.
+    """
+    wanted = set(prediction_ids)
+    there = set(
+        await session.scalars(
+            select(PredictionRow.id)
+            .join(PostRow, PredictionRow.post_id == PostRow.id)
+            .where(PredictionRow.id.in_(wanted), PostRow.original_sha256 != FORGOTTEN)
+        )
+    )
+    if wanted - there:
+        raise NotFound(f"there is no prediction {min(wanted - there)}")
+    known = set(
+        await session.scalars(
+            select(ReplyRow.prediction_id).where(
+                ReplyRow.prediction_id.in_(wanted),
+                *replied_in(reply),
+            )
+        )
+    )
+    community = await community_id(session, reply.home, at)
+    session.add_all(
+        ReplyRow(
+            prediction_id=prediction_id,
+            community_id=community,
+            platform=reply.platform,
+            channel=reply.channel,
+            message=reply.message,
+            created_at=at,
+        )
+        for prediction_id in sorted(wanted - known)
+    )
+
+
+async def reply_to(session: AsyncSession, address: Address) -> Address | None:
+    """Our latest answer to a message."""
+    found = (
+        await session.execute(
+            reply_addresses()
+            .join(PredictionRow, ReplyRow.prediction_id == PredictionRow.id)
+            .join(PostRow, PredictionRow.post_id == PostRow.id)
+            .where(*posted_in(address))
+            .order_by(ReplyRow.id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return Address(*found) if found else None
+
+
+async def latest_about(session: AsyncSession, prediction_id: int) -> Address | None:
+    """Our newest message about a prediction."""
+    found = (
+        await session.execute(
+            reply_addresses()
+            .where(ReplyRow.prediction_id == prediction_id)
+            .order_by(ReplyRow.id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return Address(*found) if found else None
 
 
 async def answered_by(session: AsyncSession, reply: Address) -> tuple[int, ...]:
@@ -15,11 +87,7 @@ async def answered_by(session: AsyncSession, reply: Address) -> tuple[int, ...]:
         select(PredictionRow.id)
         .join(ReplyRow, ReplyRow.prediction_id == PredictionRow.id)
         .join(PostRow, PredictionRow.post_id == PostRow.id)
-        .where(
-            ReplyRow.platform == reply.platform,
-            ReplyRow.channel == reply.channel,
-            ReplyRow.message == reply.message,
-        )
+        .where(*replied_in(reply))
         .order_by(PostRow.slot)
     )
     return tuple(found)
@@ -40,10 +108,12 @@ async def latest_reply(session: AsyncSession, platform: str, channel: str) -> tu
 
 async def forget_reply(session: AsyncSession, reply: Address) -> None:
     """A message of ours is gone: what it answered counts as not answered."""
-    await session.execute(
-        delete(ReplyRow).where(
-            ReplyRow.platform == reply.platform,
-            ReplyRow.channel == reply.channel,
-            ReplyRow.message == reply.message,
-        )
-    )
+    await session.execute(delete(ReplyRow).where(*replied_in(reply)))
+
+
+async def take_replies(session: AsyncSession, which: ColumnElement[bool]) -> list[Address]:
+    """Remove replies; returns where they were, each message once, the oldest first."""
+    rows = await session.execute(reply_addresses().where(which).order_by(ReplyRow.id))
+    addresses = list(dict.fromkeys(Address(*row) for row in rows))
+    await session.execute(delete(ReplyRow).where(which), execution_options={"synchronize_session": False})
+    return addresses

@@ -14,9 +14,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections.addresses import address_of
 from corrections.characters import ids_of
 from corrections.errors import NotFound
-from corrections.posts import address_of
 from corrections.tables import (
     BlobRow,
     CharacterRow,
