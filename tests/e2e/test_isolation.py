@@ -188,13 +188,18 @@ ATTEMPTS: dict[Route, list[dict[str, str]]] = {
         {"?case": "{our-case}", "?q": "{named}"},
         {"?case": "{our-case}", "?q": "{named}", "?community": "{community}"},
     ],
-    ("GET", "/review/agreed"): [{}, {"?community": "{community}"}, {"?character": "{slug}"}],
+    ("GET", "/review/agreed"): [
+        *({}, {"?community": "{community}"}, {"?character": "{slug}"}, {"?left": "{case}"}),
+    ],
     ("POST", "/review/agreed"): [
         {"case": "{case}.{revision}.loki", "listed": "{case}"},
         {"case": "{case}.{revision}.nobody", "?community": "{community}"},
         {"listed": "{case}"},
     ],
-    ("POST", "/review/agreed/all"): [{"?community": "{community}", "?character": "{slug}"}],
+    ("POST", "/review/agreed/all"): [
+        {"?community": "{community}", "?character": "{slug}"},
+        {"listed": "{case}", "?character": "{slug}"},
+    ],
     ("GET", "/review/characters"): [{}, {"?community": "{community}"}],
     ("POST", "/review/characters/{what}"): [
         *({"what": each, "slug": "{slug}", "name-en": "Somebody"} for each in ("accept", "refuse", "rename")),
@@ -302,6 +307,7 @@ def same(shown: str, known: Mapping[str, str]) -> str:
     """What was sent may come back in a sentence; beside that nothing may differ."""
     for key in ("slug", "named", "community"):
         shown = shown.replace(known[key], "…").replace(known[key].replace(":", "%3A"), "…")
+    shown = re.sub(r"([?&]left)=[0-9]+", r"\1=…", shown)
     return re.sub(r'(name="token" value=")[0-9a-f]+', r"\1", shown)  # every form of the page has its own
 
 
