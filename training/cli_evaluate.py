@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 InService = Callable[[Path | None], tuple[str, Path]]
-"""Of a settings file: what serves, as `model.classifier.load_classifier` takes it, and where models are kept."""
+"""Of a settings file: what serves, as `model.classifier.load_classifier` takes it; where models are kept."""
 
 Backend = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the models.")]
 Models = Annotated[Path | None, typer.Option(help="Where the embedded model and downloads are kept.")]
