@@ -13,14 +13,15 @@ from datetime import UTC, datetime
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names, guesses
+from bot.desk.outcomes import each_once, record, refusal_of, worth_saying
 from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Voice
 from bot.errors import FetchError
 from bot.words import FALLBACK
 from corrections.errors import LedgerError, NotFound, WasForgotten, Withdrawn
 from corrections.ledger import Ledger
-from corrections.types import Address, CommunitySettings, Recorded, Seen
-from model.errors import ModelError, PictureError, WorkerBusy
-from model.types import Answer, Eyes, Sight, Verdict
+from corrections.types import Address, CommunitySettings
+from model.errors import ModelError, WorkerBusy
+from model.types import Answer, Eyes, Sight
 
 log = logging.getLogger(__name__)
 
@@ -127,12 +128,12 @@ class Answers:
             *(self._one(ask, slot, fetch, chosen, language) for slot, fetch in enumerate(ask.pictures))
         )
         everything = ask.direct or chosen.chatty
-        told = [each for each in outcomes if each is not None and (everything or _worth_saying(each))]
+        told = [each for each in outcomes if each is not None and (everything or worth_saying(each))]
         if not told or underway.deleted:
             await voice.drop()
             return None
         left_out = ask.left_out if ask.direct else 0
-        reply = Reply(_each_once(told), language, left_out, looked_at=len(ask.pictures))
+        reply = Reply(each_once(told), language, left_out, looked_at=len(ask.pictures))
         address = await voice.say(reply)
         if address is not None and reply.identified:
             try:
@@ -172,10 +173,9 @@ class Answers:
         try:
             sight = await self._look(ask, fetch)
         except (FetchError, ModelError) as error:
-            return self._refusal(error, slot)
-        assert sight.stored is not None, "asked to keep it"
+            return refusal_of(error, slot, self._caps)
         try:
-            recorded = await self._record(ask, slot, sight, sight.stored, since)
+            recorded = await record(self._ledger, ask, slot, sight, since)
         except WasForgotten:
             return Refused("error-forgotten", slot=slot) if ask.direct else None
         except Withdrawn:
@@ -213,27 +213,6 @@ class Answers:
         ranked = tuple(replace(each, character=ours[each.character]) for each in answer.ranked)
         return replace(answer, character=ours[answer.character], ranked=ranked)
 
-    async def _record(self, ask: Ask, slot: int, sight: Sight, stored: bytes, since: datetime) -> Recorded:
-        return await self._ledger.record(
-            ask.address,
-            slot,
-            poster=ask.poster.key,
-            seen=Seen(
-                near_key=sight.near_key,
-                stored=stored,
-                stored_format=sight.stored_format,
-                width=sight.width,
-                height=sight.height,
-                sha256=sight.sha256,
-            ),
-            bundle=sight.bundle,
-            level=sight.level,
-            answer=sight.answer,
-            milliseconds=sight.milliseconds,
-            at=datetime.now(UTC),
-            since=since,
-        )
-
     def _over_limit(self, ask: Ask, slot: int, person_per_minute: int | None) -> Refused | None:
         here = ask.address.home
         if person_per_minute and (seconds := self._limits.take_of(person_per_minute, *here, *ask.asker.key)):
@@ -243,14 +222,6 @@ class Answers:
         if seconds := self._limits.take("community", *here):
             return Refused("error-community-limit", {"seconds": seconds}, slot)
         return None
-
-    def _refusal(self, error: FetchError | ModelError, slot: int) -> Refused:
-        values = {**self._caps}
-        if isinstance(error, WorkerBusy):
-            values["seconds"] = max(1, round(error.retry_after))
-        elif not isinstance(error, FetchError | PictureError):
-            log.warning("a picture was not answered: %s", error)
-        return Refused(f"error-{error.reason}", values, slot)
 
     async def settled(self, place: Address) -> None:
         """Our message is seen before we have noted where it stands: wait for what is under way there."""
@@ -299,17 +270,3 @@ class Answers:
 def _key(address: Address) -> _Key:
     """A message; which community it is in, not every event says."""
     return address.platform, address.channel, address.message
-
-
-def _worth_saying(outcome: Identified | Refused) -> bool:
-    """What is said unasked: everything but that it is nobody."""
-    return not (isinstance(outcome, Identified) and outcome.verdict is Verdict.NOBODY)
-
-
-def _each_once(outcomes: list[Identified | Refused]) -> tuple[Identified | Refused, ...]:
-    """The outcomes in order; a refusal that says the same for several pictures is said once."""
-    said: dict[object, Identified | Refused] = {}
-    for outcome in outcomes:
-        key = outcome.key if isinstance(outcome, Refused) else outcome.slot
-        said.setdefault(key, outcome)
-    return tuple(said.values())
