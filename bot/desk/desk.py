@@ -12,8 +12,9 @@ from bot.desk.answers import Answers
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
 from bot.desk.moderation import Moderation
-from bot.desk.naming import Names, guesses
+from bot.desk.naming import Names
 from bot.desk.privacy import PrivacyDesk
+from bot.desk.recalling import mine, recalled
 from bot.desk.types import (
     About,
     Ask,
@@ -24,7 +25,6 @@ from bot.desk.types import (
     Person,
     Refused,
     TakenBack,
-    Tallied,
     Thanks,
     Voice,
 )
@@ -219,17 +219,8 @@ class Desk:
     ) -> tuple[Mine, ...]:
         """What this person has said, the latest first; ``before`` a position reads on."""
         named = await self._named(person, place.home)
-        return tuple(
-            Mine(
-                prediction_id=each.prediction_id,
-                position=each.position,
-                name=", ".join(map(named, sorted(each.labels))),
-                said="" if each.verdict is Verdict.NOBODY else named(each.said),
-                where=each.address,
-                at=each.at,
-            )
-            for each in await self._ledger.votes_of(person.key, A_PAGE, before)
-        )
+        votes = await self._ledger.votes_of(person.key, A_PAGE, before)
+        return tuple(mine(each, named) for each in votes)
 
     async def recall(self, prediction_id: int, language: str) -> Identified | None:
         """An answer as it was given, with what people say of it by now."""
@@ -237,29 +228,9 @@ class Desk:
         if view is None:
             return None
         named = await self._names.of(view.community, language)
-        return Identified(
-            slot=view.slot,
-            prediction_id=prediction_id,
-            verdict=view.verdict,
-            ranked=guesses(view.ranked, named),
-            bundle=view.bundle,
-            milliseconds=view.milliseconds,
-            tally=await self._tally(view, named),
-            may_ask=await self._answers.may_ask(view.community[0], prediction_id),
-        )
-
-    async def _tally(self, view: PredictionView, named: Callable[[str], str]) -> Tallied:
-        counts = await self._ledger.tally(view.prediction_id)
-        shown = "" if view.verdict is Verdict.NOBODY else view.character
-        others = sorted(
-            ((named(slug), count) for slug, count in counts.characters.items() if slug != shown),
-            key=lambda each: (-each[1], each[0]),
-        )
-        return Tallied(
-            agree=counts.characters.get(shown, 0) if shown else counts.nobody,
-            others=tuple(others),
-            nobody=counts.nobody if shown else 0,
-        )
+        tally = await self._ledger.tally(prediction_id)
+        may_ask = await self._answers.may_ask(view.community[0], prediction_id)
+        return recalled(view, tally, named, may_ask)
 
     async def reply_of(self, prediction_id: int) -> tuple[Address, tuple[int, ...]] | None:
         """Our own message about that picture, and every prediction in it, in order."""
