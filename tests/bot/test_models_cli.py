@@ -18,7 +18,7 @@ from model.versions import Versions
 from tests.standins.bundles import tiny_bundle
 from tests.standins.hub import StandinHub
 
-SECONDS = 90
+SECONDS = 240  # a retraining runs at the lowest priority
 
 
 @dataclass(frozen=True)
