@@ -116,14 +116,17 @@ def finished_text(progress: Progress, w: Words) -> str:
     return f"{sentence}\n{progress_text(progress, w)}"
 
 
+def accuracy_text(stats: Stats, w: Words) -> str:
+    """How often the bot is right where it was judged."""
+    if not stats.judged:
+        return w("stats-accuracy-none")
+    percent = w("percent", part=stats.right / stats.judged)  # counted, so it may well be 0 or 100 %
+    return w("stats-accuracy", right=stats.right, judged=stats.judged, percent=percent)
+
+
 def stats_text(stats: Stats, named: Named, w: Words, bold: Named = plain, most: int = 20) -> str:
     """Progress, how often the bot is right, and the characters with the most pictures."""
-    lines = [bold(w("stats-title")), progress_text(stats.progress, w)]
-    if stats.judged:
-        percent = w("percent", part=stats.right / stats.judged)  # counted, so it may well be 100 %
-        lines.append(w("stats-accuracy", right=stats.right, judged=stats.judged, percent=percent))
-    else:
-        lines.append(w("stats-accuracy-none"))
+    lines = [bold(w("stats-title")), progress_text(stats.progress, w), accuracy_text(stats, w)]
     counted = sorted(
         (each for each in stats.characters if each.approved or each.open or each.judged),
         key=lambda each: (-each.approved - each.open, each.slug),
