@@ -94,11 +94,6 @@ def judged(predictions: Predictions, pictures: Sequence[Picture]) -> Judged:
     known = {*predictions.characters, NOBODY}
     kept = [row for row, picture in enumerate(pictures) if read[row] and picture.slug in known]
     unknown = Counter(p.slug for row, p in enumerate(pictures) if read[row] and p.slug not in known)
-    labels = {picture.slug for picture in pictures}
-    if len(labels) == 1:
-        raise EvaluationError(
-            f"all {len(pictures)} pictures are of {labels.pop()}: there is nobody to be told apart"
-        )
     if all(pictures[row].slug == NOBODY for row in kept):
         raise EvaluationError(
             f"{predictions.info.id} knows none of the characters in the pictures"
@@ -110,6 +105,17 @@ def judged(predictions: Predictions, pictures: Sequence[Picture]) -> Judged:
     return Judged(rows, slugs, answers, unknown, int((~read).sum()))
 
 
+def check_several(pictures: Sequence[Picture]) -> None:
+    """Raises:
+    EvaluationError: all pictures have one label, so that whoever always says it is always right.
+    """
+    labels = {picture.slug for picture in pictures}
+    if len(labels) == 1:
+        raise EvaluationError(
+            f"all {len(pictures)} pictures are of {labels.pop()}: there is nobody to be told apart"
+        )
+
+
 def evaluate(predictions: Predictions, pictures: Sequence[Picture]) -> Report:
     """All figures.
 
@@ -117,8 +123,9 @@ def evaluate(predictions: Predictions, pictures: Sequence[Picture]) -> Report:
         pictures: those that the predictions are of, in the same order.
 
     Raises:
-        EvaluationError: the bundle knows none of the characters in the pictures.
+        EvaluationError: the bundle knows none of the characters in the pictures, or they all have one label.
     """
+    check_several(pictures)
     found = judged(predictions, pictures)
     slugs, answers, strangers = found.slugs, found.answers, found.strangers
     somebody, right = ~strangers, found.right()
@@ -146,8 +153,8 @@ def evaluate(predictions: Predictions, pictures: Sequence[Picture]) -> Report:
         told={"characters": share(answers.told[somebody]), "nobody": share(~answers.told[strangers])},
         auroc=round(auroc(answers.known[strangers], answers.known[somebody]), 4) if strangers.any() else None,
         milliseconds={
-            "median": round(1000 * float(np.median(seconds)), 1),
-            "p95": round(1000 * float(np.quantile(seconds, 0.95)), 1),
+            "median": round(1000 * float(np.median(seconds)), 3),
+            "p95": round(1000 * float(np.quantile(seconds, 0.95)), 3),
         }
         if len(seconds)
         else {},

@@ -6,6 +6,7 @@ nothing is shown, and it is refused. What is asked, and by which test, stands in
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from model.preprocess import Floats
 from model.types import NOBODY
 from training.errors import EvaluationError
-from training.evaluating import Judged, judged
+from training.evaluating import Judged, check_several, judged
 from training.measuring import Flags, auroc, expected_calibration_error
 from training.paired import (
     Change,
@@ -134,8 +135,9 @@ def gate(
         allow_missing: a character that the candidate no longer knows is no reason to refuse it.
 
     Raises:
-        EvaluationError: they have no character in common, or the pictures are not the same.
+        EvaluationError: they have no character in common, the pictures are not the same or of one character.
     """
+    check_several(candidate.pictures)
     pair = _pair(candidate.pictures, current.predictions, candidate.predictions, current.pictures)
     reasons = [_label_sets(candidate, current, allow_missing), _overall(pair, margins)]
     reasons.append(_characters("per character", pair, margins))
@@ -177,7 +179,8 @@ def _corrections(candidate: Scores, current: Scores) -> _Pair | None:
     """Nothing when no correction is of a character that both know."""
     assert candidate.corrections is not None and current.corrections is not None
     both = {*candidate.predictions.characters} & {*current.predictions.characters} - {NOBODY}
-    if not any(picture.slug in both for picture in candidate.corrected):
+    read = candidate.corrections.read & current.corrections.read
+    if not any(read[row] and picture.slug in both for row, picture in enumerate(candidate.corrected)):
         return None
     return _pair(candidate.corrected, current.corrections, candidate.corrections, current.corrected)
 
@@ -333,11 +336,12 @@ def _corrected(pair: _Pair, margins: Margins) -> Reason:
 
 def _within(check: str, change: Change, margin: float, sentence: str) -> Reason:
     passed = not change.beyond(margin)
+    error = change.error if math.isfinite(change.error) else None  # JSON knows no infinity
     return Reason(
         check,
         passed,
         sentence + (f", at most {margin:g} worse is allowed" if not passed else ""),
-        {"worse_by": change.worse_by, "standard_error": change.error, "margin": margin},
+        {"worse_by": change.worse_by, "standard_error": error, "margin": margin},
     )
 
 

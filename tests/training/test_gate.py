@@ -176,6 +176,8 @@ def test_corrections_that_it_unlearned_are_a_reason() -> None:
     ruling = gate(with_corrections(always), with_corrections(never))
     assert "corrections" in refused_by(ruling)
     assert ruling.worse
+    rows = rows[:3]  # three of one character: too few to say anything, and nothing to stumble over
+    assert gate(with_corrections(always), with_corrections(never)).promoted
 
 
 def test_the_command_says_yes_with_status_0(tmp_path: Path) -> None:
