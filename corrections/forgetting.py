@@ -19,33 +19,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from corrections import communities, people
+from corrections import people
 from corrections.blobs import BlobStore
 from corrections.cases import WITHDRAWN
-from corrections.characters import next_revision
 from corrections.consent import mark_snapshots
+from corrections.homes import empty_homes, homes_of
 from corrections.people import Pseudonyms
 from corrections.posts import FORGOTTEN_MESSAGE
+from corrections.replies import take_replies
 from corrections.tables import (
     FORGOTTEN,
     BlobRow,
     CaseRow,
     CharacterRow,
-    CommunityRow,
-    CommunitySettingsRow,
     ConsentRow,
-    DecisionRow,
-    FormerCommunityRow,
     LinkRow,
     PersonRow,
     PostRow,
     PredictionRow,
     ReplyRow,
-    SnapshotRow,
     TombstoneRow,
     TrustRow,
     VoteCaseRow,
@@ -60,7 +56,6 @@ NO_NEAR_KEY = "0" * 64
 
 _AT_ONCE = 500
 _QUIETLY = {"synchronize_session": False}
-_FIGURES = ("format", "figures")
 T = TypeVar("T")
 
 
@@ -94,17 +89,11 @@ class Leaving:
         """Their person key."""
         return self.names.person(self.person)
 
-    @property
-    def homes(self) -> tuple[str, ...]:
-        """The communities that are theirs alone, by their ids: a private chat, or a web session."""
-        _, native = self.person
-        return f"dm:{native}", native
-
 
 async def forget(session: AsyncSession, store: BlobStore, whom: Leaving, at: datetime) -> Outcome:
     """See `corrections.privacy.Privacy.forget`, which calls this in a transaction."""
     await people.refuse_until(session, whom.key, at)
-    homes = await _homes(session, whom)
+    homes = await homes_of(session, whom.person)
     who = await people.find_person(session, whom.key)
     done, touched, left = Forgotten(0, 0, ()), list(homes), set[int]()
     if who is not None:
@@ -121,7 +110,7 @@ async def forget(session: AsyncSession, store: BlobStore, whom: Leaving, at: dat
         await session.execute(
             update(PersonRow).where(PersonRow.id == who).values(person_key=secrets.token_hex(32))
         )
-    await _empty_homes(session, homes)
+    await empty_homes(session, homes)
     return Outcome(done, frozenset(touched), tuple(sorted(left)))
 
 
@@ -133,15 +122,7 @@ async def _replies(session: AsyncSession, who: int, homes: Sequence[int]) -> lis
         .where(PostRow.person_id == who)
     )
     which = or_(ReplyRow.prediction_id.in_(theirs), ReplyRow.community_id.in_(homes))
-    rows = await session.execute(
-        select(ReplyRow.platform, CommunityRow.native, ReplyRow.channel, ReplyRow.message)
-        .join(CommunityRow, ReplyRow.community_id == CommunityRow.id)
-        .where(which)
-        .order_by(ReplyRow.id)
-    )
-    addresses = list(dict.fromkeys(Address(*row) for row in rows))
-    await session.execute(delete(ReplyRow).where(which), execution_options=_QUIETLY)
-    return addresses
+    return await take_replies(session, which)
 
 
 async def _bury_messages(session: AsyncSession, names: Pseudonyms, who: int, at: datetime) -> None:
@@ -312,58 +293,6 @@ async def _withdraw(session: AsyncSession, who: int, cases: Iterable[int], at: d
             execution_options=_QUIETLY,
         )
     return cases - gone
-
-
-async def _homes(session: AsyncSession, whom: Leaving) -> list[int]:
-    """The communities that are theirs alone, which bear their platform's id for them."""
-    platform, _ = whom.person
-    found = await session.scalars(
-        select(CommunityRow.id).where(CommunityRow.platform == platform, _is_home(platform, whom))
-    )
-    return list(found)
-
-
-def _is_home(platform: str, whom: Leaving) -> ColumnElement[bool]:
-    private, session_id = whom.homes
-    if platform == "web":
-        return CommunityRow.native == session_id
-    return CommunityRow.native == private
-
-
-async def _empty_homes(session: AsyncSession, homes: Sequence[int]) -> None:
-    """A private chat's name is its person's id: nothing may tell it any more."""
-    if not homes:
-        return
-    for statement in (
-        delete(LinkRow).where(LinkRow.community_id.in_(homes)),
-        delete(CommunitySettingsRow).where(CommunitySettingsRow.community_id.in_(homes)),
-        delete(FormerCommunityRow).where(FormerCommunityRow.community_id.in_(homes)),
-    ):
-        await session.execute(statement, execution_options=_QUIETLY)
-    proposed = await session.scalars(
-        select(CharacterRow).where(CharacterRow.community_id.in_(homes), CharacterRow.status != "merged")
-    )
-    for row in proposed.all():
-        row.slug, row.names, row.aliases = f"forgotten-{secrets.token_hex(8)}", {}, []
-        row.status, row.pinyin, row.revision = "refused", None, await next_revision(session)
-        await session.flush()
-    places = []
-    for home in await session.scalars(select(CommunityRow).where(CommunityRow.id.in_(homes))):
-        places.append([home.platform, home.native])
-        home.native = f"gone:{secrets.token_hex(16)}"
-    await session.flush()
-    # What was done there was nobody else's business, and names the place.
-    settings = await session.scalars(select(DecisionRow).where(DecisionRow.action == communities.SETTINGS))
-    named = [each.id for each in settings if (each.after or {}).get("community") in places]
-    await session.execute(
-        update(DecisionRow)
-        .where(or_(DecisionRow.id.in_(named), DecisionRow.community_id.in_(homes)))
-        .values(before=None, after=None),
-        execution_options=_QUIETLY,
-    )
-    for snapshot in await session.scalars(select(SnapshotRow).where(SnapshotRow.community_id.in_(homes))):
-        snapshot.manifest = {key: snapshot.manifest[key] for key in _FIGURES if key in snapshot.manifest}
-    await session.flush()
 
 
 def _slices(of: Sequence[T]) -> Iterable[Sequence[T]]:
