@@ -20,21 +20,11 @@ from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.blobs import BlobStore
+from corrections.export.sayings import automatic_of, labels_of, said_of, voices_of
 from corrections.export.scope import Scope
 from corrections.export.types import Counts, Progress
 from corrections.review.types import Labels
-from corrections.tables import (
-    BlobRow,
-    CaseRow,
-    CharacterRow,
-    CommunityRow,
-    DecisionRow,
-    PostRow,
-    PredictionRow,
-    VoteCaseRow,
-    VoteLabelRow,
-    VoteRow,
-)
+from corrections.tables import BlobRow, CaseRow, CommunityRow, PostRow
 from corrections.types import Community
 from corrections.vocabulary import Vocabulary
 from model.types import NOBODY
@@ -168,9 +158,11 @@ class Gatherer:
                 found.held[held] += 1
             elif speaks is not None:
                 chosen[blob.id] = speaks, speaks.labels or ()
-        voices = await self._voices({speaks.id: speaks.home for speaks, _ in chosen.values()})
-        automatic = await self._automatic([speaks.id for speaks, _ in chosen.values()])
-        said = await self._said(list(chosen))
+        voices = await voices_of(
+            self._session, self._vocabulary, {speaks.id: speaks.home for speaks, _ in chosen.values()}
+        )
+        automatic = await automatic_of(self._session, [speaks.id for speaks, _ in chosen.values()])
+        said = await said_of(self._session, self._scope, list(chosen))
         for blob, _ in blobs:
             if blob.id not in chosen:
                 continue
@@ -246,78 +238,12 @@ class Gatherer:
             .where(CaseRow.id.in_({case_id for _, case_id, _ in where}))
         ):
             home = (platform, native)
-            facts[case_id] = self._labels(decided or (), home), at or created, home
+            facts[case_id] = labels_of(self._vocabulary, decided or (), home), at or created, home
         cases: defaultdict[int, list[_Case]] = defaultdict(list)
         for blob, case_id, allowed in where:
             labels, at, home = facts[case_id]
             cases[blob].append(_Case(case_id, labels, at, home, allowed))
         return cases
-
-    def _labels(self, decided: Sequence[str], home: Community) -> Labels | None:
-        found = [self._vocabulary.by_slug(slug, home) for slug in decided]
-        if any(character is None for character in found):
-            return None
-        return tuple(sorted({character.slug for character in found if character is not None}))
-
-    async def _voices(self, homes: Mapping[int, Community]) -> dict[int, Counter[Labels]]:
-        """What the voters of each case say, the latest of each."""
-        rows = await self._session.execute(
-            select(VoteCaseRow.case_id, VoteRow.person_id, VoteRow.id, CharacterRow.slug)
-            .join(VoteRow, VoteCaseRow.vote_id == VoteRow.id)
-            .outerjoin(VoteLabelRow, VoteLabelRow.vote_id == VoteRow.id)
-            .outerjoin(CharacterRow, VoteLabelRow.character_id == CharacterRow.id)
-            .where(VoteCaseRow.case_id.in_(list(homes)))
-            .order_by(VoteRow.event_id)
-        )
-        latest: dict[tuple[int, int], tuple[int, set[str]]] = {}
-        for case_id, person, vote, slug in rows:
-            if latest.get((case_id, person), (None,))[0] != vote:
-                latest[case_id, person] = (vote, set())
-            if slug is not None:
-                latest[case_id, person][1].add(slug)
-        voices: defaultdict[int, Counter[Labels]] = defaultdict(Counter)
-        for (case_id, _), (_, slugs) in latest.items():
-            labels = self._labels(sorted(slugs), homes[case_id])
-            if labels is not None:
-                voices[case_id][labels] += 1
-        return voices
-
-    async def _automatic(self, cases: list[int]) -> set[int]:
-        """Which of these cases were approved by agreement."""
-        newest = (
-            select(func.max(DecisionRow.id))
-            .where(DecisionRow.case_id.in_(cases), DecisionRow.action.in_(("approve", "auto")))
-            .group_by(DecisionRow.case_id)
-        )
-        return set(
-            await self._session.scalars(
-                select(DecisionRow.case_id).where(DecisionRow.id.in_(newest), DecisionRow.action == "auto")
-            )
-        )
-
-    async def _said(self, blobs: list[int]) -> dict[int, tuple[str, str, float]]:
-        """By picture what was said of it last, where it is in question."""
-        newest = (
-            select(func.max(PredictionRow.id))
-            .join(PostRow, PredictionRow.post_id == PostRow.id)
-            .where(PostRow.blob_id.in_(blobs), self._scope.post(), self._scope.allowed())
-            .group_by(PostRow.blob_id)
-        )
-        rows = await self._session.execute(
-            select(
-                PostRow.blob_id,
-                PredictionRow.bundle,
-                PredictionRow.verdict,
-                PredictionRow.character,
-                PredictionRow.confidence,
-            )
-            .join(PostRow, PredictionRow.post_id == PostRow.id)
-            .where(PredictionRow.id.in_(newest))
-        )
-        return {
-            blob: (bundle, NOBODY if verdict == NOBODY else character, confidence)
-            for blob, bundle, verdict, character, confidence in rows
-        }
 
 
 def _shows(labels: Labels | None, wanted: str) -> bool:
