@@ -7,7 +7,9 @@ hide them in Server Settings → Integrations.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -22,43 +24,27 @@ from bot.discord_adapter.voices import patience, whisper
 from bot.words import words
 
 Interaction = discord.Interaction[discord.Client]
+Opens = Callable[[Interaction], Awaitable[None]]
+Plain = app_commands.Command[Any, ..., Any]
 
 IN_SERVERS = app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False)
 
 
 def add_privacy(tree: Commands, privacy: Privacy) -> None:
     """What people decide about their own pictures; in direct messages too."""
-    w = words()
-
-    @tree.command(name=w("discord-privacy-name"), description=translated("discord-privacy-about"))
-    async def privacy_(interaction: Interaction) -> None:
-        async with patience(interaction):
-            await privacy.open(interaction)
-
-    @tree.command(name=w("discord-forget-name"), description=translated("discord-forget-about"))
-    async def forget_me(interaction: Interaction) -> None:
-        async with patience(interaction):
-            await privacy.ask_forget(interaction)
+    _plain(tree, "discord-privacy-name", "discord-privacy-about", privacy.open)
+    _plain(tree, "discord-forget-name", "discord-forget-about", privacy.ask_forget)
 
 
 def add_moderation(tree: Commands, reviewing: Reviewing, releasing: Releasing, cast: Cast) -> None:
     """What moderators do with the corrections of their server."""
     w = words()
 
-    @tree.command(name=w("discord-review-name"), description=translated("discord-review-about"))
-    async def review(interaction: Interaction) -> None:
-        async with patience(interaction):
-            await reviewing.open(interaction)
-
-    @tree.command(name=w("discord-stats-name"), description=translated("discord-stats-about"))
-    async def stats(interaction: Interaction) -> None:
-        async with patience(interaction):
-            await releasing.stats(interaction)
-
-    @tree.command(name=w("discord-console-name"), description=translated("discord-console-about"))
-    async def console(interaction: Interaction) -> None:
-        async with patience(interaction):
-            await releasing.console(interaction)
+    plain = (
+        _plain(tree, "discord-review-name", "discord-review-about", reviewing.open),
+        _plain(tree, "discord-stats-name", "discord-stats-about", releasing.stats),
+        _plain(tree, "discord-console-name", "discord-console-about", releasing.console),
+    )
 
     @tree.command(name=w("discord-export-name"), description=translated("discord-export-about"))
     @app_commands.describe(
@@ -76,21 +62,25 @@ def add_moderation(tree: Commands, reviewing: Reviewing, releasing: Releasing, c
     async def exported(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         return await cast.suggest(interaction, current)
 
-    for command in (review, stats, console, export):
+    for command in (*plain, export):
         command.allowed_contexts = IN_SERVERS
     tree.add_command(_characters(cast))
 
 
 def add_retraining(tree: Commands, retrain: Retrain) -> None:
     """For the servers in ``training.communities``; without one, nobody in Discord could use it."""
-    w = words()
+    _plain(tree, "discord-retrain-name", "discord-retrain-about", retrain.open).allowed_contexts = IN_SERVERS
 
-    @tree.command(name=w("discord-retrain-name"), description=translated("discord-retrain-about"))
-    async def retrain_(interaction: Interaction) -> None:
+
+def _plain(tree: Commands, name: str, about: str, opens: Opens) -> Plain:
+    """A command without options; ``name`` and ``about``: keys of the catalogue."""
+
+    @tree.command(name=words()(name), description=translated(about))
+    async def plain(interaction: Interaction) -> None:
         async with patience(interaction):
-            await retrain.open(interaction)
+            await opens(interaction)
 
-    retrain_.allowed_contexts = IN_SERVERS
+    return plain
 
 
 def _characters(cast: Cast) -> app_commands.Group:
