@@ -83,6 +83,8 @@ class Entry:
     action: str
     before: tuple[str, Labels | None, datetime | None]
     skipped: bool
+    at: datetime
+    bulk: bool = False
     undone: bool = False
 
 

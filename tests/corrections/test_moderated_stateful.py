@@ -369,7 +369,7 @@ class Moderated(RuleBasedStateMachine):
             heard = self.world.heard(number)
             assert found in heard if heard else found == {"iron-man"}
         before = (case.status, case.decided, case.at)
-        self.world.history.append(Entry(who.person, number, verb, before, case.skipped))
+        self.world.history.append(Entry(who.person, number, verb, before, case.skipped, at))
         if verb == "skip":
             case.skipped = True
         else:
@@ -405,35 +405,71 @@ class Moderated(RuleBasedStateMachine):
     @rule(who=st.sampled_from(MODERATORS))
     def undoes_a_decision(self, who: Moderator) -> None:
         mine = [
-            (place, entry)
-            for place, entry in enumerate(self.world.history)
+            entry
+            for entry in self.world.history
             if entry.by == who.person and entry.action in ("approve", "reject", "skip") and not entry.undone
             and self.world.cases[entry.case].status != "withdrawn"
             and who.community in (None, self.world.cases[entry.case].home)
         ]  # fmt: skip
-        undoing = self.ledger.review.undo(who, self.tick())
+        at = self.tick()
+        undoing = self.ledger.review.undo(who, at)
         if not mine:
             assert self.run(undoing) is None
             return
-        place, entry = mine[-1]
-        later = self.world.history[place + 1 :]
-        if any(each.case == entry.case and each.action != "skip" for each in later):
+        entry = mine[-1]
+        if self.latest(entry.case, entry) is not entry:
             with pytest.raises(Stale):
                 self.run(undoing)
             return
+        together = [
+            each
+            for each in mine
+            if each.bulk and entry.bulk and each.at == entry.at and self.latest(each.case) is each
+        ]
         done = self.run(undoing)
+        for each in (entry, *(each for each in reversed(together) if each is not entry)):
+            self.take_back(each, at)
+        event(f"undone together: {min(len(together), 3)}")
+        assert done is not None
+        assert (done.case_id, done.status) == (entry.case, self.world.cases[entry.case].status)
+
+    def latest(self, number: int, but: Entry | None = None) -> Entry | None:
+        """The entry that gave a case its status, or one that left it as it was."""
+        entries = [e for e in self.world.history if e.case == number and (e.action != "skip" or e is but)]
+        return entries[-1] if entries else None
+
+    def take_back(self, entry: Entry, at: datetime) -> None:
         case = self.world.cases[entry.case]
         now = (case.status, case.decided, case.at)
-        self.world.history.append(Entry(who.person, entry.case, "undo", now, case.skipped))
+        self.world.history.append(Entry(entry.by, entry.case, "undo", now, case.skipped, at))
         entry.undone = True
         if entry.action == "skip":
             case.skipped = entry.skipped
         else:
             case.status, case.decided, case.at = entry.before
-        assert done is not None and (done.case_id, done.status) == (entry.case, case.status)
 
-    @rule(who=st.sampled_from(MODERATORS))
-    def approves_what_is_agreed_on(self, who: Moderator) -> None:
+    @rule(
+        who=st.sampled_from(MODERATORS),
+        agreeing=st.integers(0, 4),
+        forgotten=st.sampled_from((None, None, *PEOPLE)),
+        back=st.booleans(),
+    )
+    def approves_what_is_agreed_on(
+        self, who: Moderator, agreeing: int, forgotten: Person | None, back: bool
+    ) -> None:
+        """In bulk; ``agreeing`` of the pictures there are agreed on first, ``back``: and it is undone."""
+        there = [p for p in self.world.live(who.community) if self.world.cases[p.case].status == "open"]
+        for post in there[:agreeing]:
+            for person in (ANNA, BELA, CARO):
+                self.vote(person, post, frozenset({"thor"}))
+                self.decided_by_agreement()
+        self.approve_agreed(who)
+        if forgotten is not None:
+            self.forgets(forgotten)
+        if back:
+            self.undoes_a_decision(who)
+
+    def approve_agreed(self, who: Moderator) -> None:
         at = self.tick()
         before = {number: case.status for number, case in self.world.cases.items()}
         done = self.run(self.ledger.review.approve_agreed(who, at=at))
@@ -458,12 +494,13 @@ class Moderated(RuleBasedStateMachine):
             )
             assert action in (("auto", "approve") if bulk else ("auto",))
             person = by.person if by is not None and action == "approve" else None
-            self.world.history.append(
-                Entry(person, number, action, (case.status, case.decided, case.at), case.skipped)
-            )
-            event(f"approved by {action}")
-            case.status, case.decided, case.skipped = status, decided, False
+            before = (case.status, case.decided, case.at)
             case.at = datetime.fromisoformat(at).replace(tzinfo=UTC)
+            self.world.history.append(
+                Entry(person, number, action, before, case.skipped, case.at, person is not None)
+            )
+            case.status, case.decided, case.skipped = status, decided, False
+            event(f"approved by {action}")
 
     def decided(self) -> list[tuple[int, str, Labels | None, Community, str]]:
         found = self.rows(
