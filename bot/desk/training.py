@@ -24,12 +24,13 @@ OFFERS: dict[str, str] = {
 
 
 def offered(status: Status) -> tuple[TrainSlot, ...]:
-    """What may be pressed below a status; harmless when another retraining has begun since."""
-    if status.phase is Phase.ASKING:
-        return TrainSlot("y", run_of(status)), TrainSlot("n", run_of(status))
-    if status.at_work:
-        return TrainSlot("l", run_of(status)), TrainSlot("c", run_of(status))
-    return ()
+    """What may be pressed below a status; harmless when another retraining has begun since.
+
+    A message changes while people look at it: *Use it* stands where nothing stood before, and *Do not use it*
+    where *Cancel* did.
+    """
+    verbs = "lny" if status.phase is Phase.ASKING else "lc" if status.at_work else ""
+    return tuple(TrainSlot(verb, run_of(status)) for verb in verbs)
 
 
 def run_of(status: Status) -> str:

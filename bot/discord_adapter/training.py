@@ -104,7 +104,7 @@ class Retrain:
 
 
 def controls(status: Status, w: Words) -> ui.View:
-    """*How far is it?* and *Cancel*, or *Use it* and *Do not use it*."""
+    """*How far is it?*, and *Cancel* or *Do not use it* and *Use it*."""
     view = empty_view()
     for slot in offered(status):
         style = STYLES.get(slot.verb, discord.ButtonStyle.secondary)

@@ -108,12 +108,12 @@ class Retrain:
 
 
 def board(status: Status, w: Words) -> InlineKeyboardMarkup | None:
-    """*How far is it?* and *Cancel*, or *Use it* and *Do not use it*."""
-    row = [
+    """*How far is it?*, and *Cancel* or *Do not use it* and *Use it*."""
+    buttons = [
         InlineKeyboardButton(w(OFFERS[slot.verb]), callback_data=str(ButtonId("train", 0, str(slot))))
         for slot in offered(status)
     ]
-    return InlineKeyboardMarkup([row]) if row else None
+    return InlineKeyboardMarkup([buttons[:2], *([each] for each in buttons[2:])]) if buttons else None
 
 
 async def _outcome(training: Training, outcome: Status | NotNow) -> tuple[Status, NotNow | None]:

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ids import ACTIONS, CASE_VERBS, CAST_VERBS, MAX_NAME_BYTES, ButtonId, CaseSlot, CastSlot, mark
+from bot.ids import (
+    ACTIONS,
+    CASE_VERBS,
+    CAST_VERBS,
+    MAX_NAME_BYTES,
+    TRAIN_VERBS,
+    ButtonId,
+    CaseSlot,
+    CastSlot,
+    TrainSlot,
+    mark,
+)
 
 
 @given(st.sampled_from(ACTIONS), st.integers(0, 10**12 - 1), st.text(max_size=14))
@@ -51,6 +62,18 @@ def test_what_is_pressed_about_characters_is_read_back(verb: str, slug: str, int
     made = CastSlot(verb, slug, into)
     assert CastSlot.parse(str(made)) == made
     assert len(str(ButtonId("cast", 0, str(made))).encode()) <= 64
+
+
+@given(st.sampled_from(list(TRAIN_VERBS)), st.text().map(mark))
+def test_what_is_pressed_about_a_retraining_is_read_back(verb: str, run: str) -> None:
+    made = TrainSlot(verb, run)
+    assert TrainSlot.parse(str(made)) == made
+    assert len(str(ButtonId("train", 0, str(made))).encode()) <= 64
+
+
+@pytest.mark.parametrize("forged", ["", "y", "y.", "x.00000000", "y.0000000", "y.0000000G", "y.00000000\n"])
+def test_forged_slots_about_a_retraining_are_not_ours(forged: str) -> None:
+    assert TrainSlot.parse(forged) is None
 
 
 @pytest.mark.parametrize(

@@ -268,10 +268,8 @@ async function follow() {
     } else if (fresh) {
       const held = shown.contains(document.activeElement);
       shown.replaceWith(fresh);
-      if (held) fresh.querySelector("button")?.focus();
-      const line = document.createElement("p");
-      line.textContent = fresh.querySelector("h2").textContent;
-      said.replaceChildren(line);
+      if (held) fresh.focus(); // on no button: nobody who was about to cancel shall say yes
+      announce(fresh.querySelector("h2").textContent);
     }
   } catch { /* nobody is there; it is tried again */ }
   later();
