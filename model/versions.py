@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.errors import BundleError, BundleMissing
 from model.folders import new_folder
+from model.registered import WorkerFile, WorkerState, living, register
 
 if TYPE_CHECKING:  # the bot's own process looks at the choice, and reads no bundle
     from model.bundle import Bundle
@@ -51,14 +52,6 @@ class Choice:
     before: tuple[str, ...] = ()
     refused: str = ""
     why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerState:
-    """What one living worker says: the choice that it looks with (-1: none yet) and its bundle's id."""
-
-    serial: int
-    bundle: str
 
 
 class Versions:
@@ -197,33 +190,13 @@ class Versions:
 
     # -- those who follow
 
-    @contextlib.contextmanager
-    def follow(self) -> Iterator[WorkerFile]:
+    def follow(self) -> contextlib.AbstractContextManager[WorkerFile]:
         """A file in which a worker says what it looks with, for as long as it lives."""
-        folder = self.models_dir / WORKERS
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f"{os.getpid()}-", suffix=".json", dir=folder)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield WorkerFile(descriptor)
-        finally:
-            Path(name).unlink(missing_ok=True)
-            os.close(descriptor)
+        return register(self.models_dir / WORKERS)
 
     def workers(self) -> list[WorkerState]:
-        """The workers that live; files of those that were killed are taken away."""
-        folder = self.models_dir / WORKERS
-        states = []
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
-                    states.append(_state(file.read()))
-                else:
-                    if path.stat().st_size:  # an empty one may be about to be locked
-                        path.unlink(missing_ok=True)
-        return states
+        """The workers that live."""
+        return living(self.models_dir / WORKERS)
 
     # -- the file
 
@@ -263,19 +236,6 @@ class Versions:
         return choice
 
 
-class WorkerFile:
-    """What a worker says of itself."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def say(self, serial: int, bundle: str) -> None:
-        """Which choice it looks with."""
-        content = json.dumps({"serial": serial, "bundle": bundle}).ljust(256).encode()
-        with contextlib.suppress(OSError):  # a full disk is no reason not to answer
-            os.pwrite(self._descriptor, content, 0)
-
-
 def write_atomically(path: Path, text: str) -> None:
     """Write a small file so that it is there whole, or as it was.
 
@@ -292,14 +252,6 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _state(content: bytes) -> WorkerState:
-    try:
-        said = json.loads(content)
-        return WorkerState(int(said["serial"]), str(said["bundle"]))
-    except (ValueError, KeyError, TypeError):
-        return WorkerState(-1, "")
 
 
 def _files_of(bundle: Bundle) -> list[Path]:

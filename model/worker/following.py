@@ -13,8 +13,9 @@ from contextlib import suppress
 
 from model.classifier import Progress
 from model.errors import BundleError
+from model.registered import WorkerFile
 from model.types import BundleInfo
-from model.versions import Choice, Versions, WorkerFile, write_atomically
+from model.versions import Choice, Versions, write_atomically
 from model.worker.engine import Engine
 
 log = logging.getLogger(__name__)
