@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 """How often it is looked whether there is something to do."""
+LONGEST_PAUSE = 600.0
 PAUSE_SECONDS = 0.2
 """Between two pictures."""
 PATIENCE = 60.0
@@ -80,12 +81,15 @@ class Telling:
         self._eyes = eyes
         self._announcers = dict(announcers)
         self._most = most
+        self._resumed: tuple[str, int] | None = None
+        self._pause = LOOK_SECONDS
+        self._not_before = 0.0
 
     async def keep(self) -> None:
         """Do it whenever there is something to do, until cancelled."""
         while True:
             try:
-                await self._retraining.resume()
+                await self._resume()
                 await self.tell()
             except (LedgerError, ModelError, OSError):
                 log.exception("people were not told where the new model agrees; that is tried again")
@@ -93,6 +97,17 @@ class Telling:
                 log.exception("telling people failed; that is tried again")
                 await asyncio.sleep(60)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _resume(self) -> None:
+        """Start a killed process again; ever later while it gets no further, as on a full disk."""
+        now = asyncio.get_running_loop().time()
+        if now < self._not_before or not await self._retraining.resume():
+            return
+        state = await asyncio.to_thread(self._disk.read)
+        about = (f"{state.run} {state.phase}", state.tries) if state else None
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if about == self._resumed else LOOK_SECONDS
+        self._resumed, self._not_before = about, now + self._pause
+        log.info("the retraining is started again")
 
     async def tell(self) -> int:
         """Edit the replies that are left to be edited; how many were."""

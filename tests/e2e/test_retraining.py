@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.retraining.state import Disk, State
+from bot.retraining.types import Phase
 from model.bundle import ONNX, read_bundle
-from tests.bot.test_models_cli import Said, whosthat
+from tests.bot.test_models_cli import whosthat
 from tests.e2e.running import running_bot, telegram_settings
 from tests.e2e.telegram_scene import scene, toast
+from tests.e2e.test_discord import scene as discord_scene
 from tests.standins.bundles import tiny_bundle
 from tests.standins.drawings import drawing
 from tests.standins.telegram import TelegramStandin
@@ -87,6 +90,25 @@ async def test_models_use_and_rollback_while_people_ask(tmp_path: Path, bundle: 
         assert telegram.violations == []
 
 
+async def test_on_discord_replies_say_it_as_well(tmp_path: Path, bundle: Path) -> None:
+    biased = tiny_bundle(tmp_path / "biased", name="biased", bias=100.0)
+    async with discord_scene(tmp_path, biased) as s:
+        reply = await s.ask("green")
+        assert "**Iron Man**" in reply.content
+        wrong = await (await s.ann.click(reply, "Wrong")).response()
+        await (await s.ann.click(wrong.message, "Hulk")).response()
+        counted = await s.discord.wait_edit(reply)
+        said = await whosthat(tmp_path, "models", "use", bundle, WHOSTHAT_MODEL__USE=str(biased))
+        assert said.code == 0, said.err
+        # what a retraining leaves behind when it is over
+        name = read_bundle(bundle).info.id
+        Disk(tmp_path / "data").write(State(run="r1", phase=Phase.DONE, candidate=name))
+        now = await s.discord.wait_edit(counted, edits=counted.edits + 1, timeout=30)
+        assert now.content == f"{reply.content}\n🎓 The new model agrees with you: **Hulk**."
+        assert [button.label for button in now.buttons] == ["Right", "Wrong · 1"]
+        assert s.votes() == ["hulk"]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_from_corrections_in_chat_to_a_better_model_that_says_so(tmp_path: Path) -> None:
@@ -144,5 +166,5 @@ async def test_from_corrections_in_chat_to_a_better_model_that_says_so(tmp_path:
         assert text.endswith("🎓 The new model agrees with you: Hulk.")
         assert "Iron Man" in text  # what was said first stays
         name = said.lines[0].split()[0]
-        shown: Said = await whosthat(tmp_path, "models", "show", name, **model)
+        shown = await whosthat(tmp_path, "models", "show", name, **model)
         assert "The gate said yes:" in shown.lines
