@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -173,10 +174,13 @@ async def serve(
                 secret = await asyncio.to_thread(_session_key, settings)
                 web = await stack.enter_async_context(WebAdapter(desk, settings, secret))
                 say(w("run-web", url=web.url))
-                if is_loopback(settings.web.host):
+                loopback = is_loopback(settings.web.host)
+                if loopback and sys.stdout.isatty():  # a journal keeps what it gets, and others read it
                     minutes = settings.review.link_minutes
                     url = await operator_link(ledger, web.url, minutes)
                     say(w("run-console", url=url, minutes=minutes))
+                elif loopback or settings.web.public_url:
+                    say(w("run-console-asked"))
             else:
                 say(w("run-web-off"))
             chats: list[DiscordAdapter | TelegramAdapter] = []

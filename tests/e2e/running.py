@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import pty
 import re
 import signal
 import sqlite3
@@ -99,10 +101,11 @@ class Bot:
             return database.execute(query, values).fetchall()
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
-        while line := await stream.readline():
-            self.lines.append(line.decode(errors="replace").rstrip())
-            async with self._changed:
-                self._changed.notify_all()
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while line := await stream.readline():
+                self.lines.append(line.decode(errors="replace").rstrip())
+                async with self._changed:
+                    self._changed.notify_all()
         async with self._changed:
             self._changed.notify_all()
 
@@ -130,8 +133,11 @@ def telegram_settings(standin: TelegramStandin, **more: str) -> dict[str, str]:
     return {"TELEGRAM_TOKEN": standin.token, "WHOSTHAT_TELEGRAM__API_BASE": standin.api_base, **more}
 
 
-async def start_bot(folder: Path, bundle: Path, **settings: str) -> Bot:
-    """Start it in ``folder``, whose config.toml is empty; it is not waited for."""
+async def start_bot(folder: Path, bundle: Path, *, terminal: bool = False, **settings: str) -> Bot:
+    """Start it in ``folder``, whose config.toml is empty; it is not waited for.
+
+    ``terminal``: what it prints goes to a terminal, not to a pipe as under systemd.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.toml").touch()
     environ = {
@@ -148,25 +154,32 @@ async def start_bot(folder: Path, bundle: Path, **settings: str) -> Bot:
         "COLUMNS": "200",
         **settings,
     }
+    ours, theirs = pty.openpty() if terminal else (None, None)
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("whosthat"),
         "run",
         cwd=folder,
         env=environ,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE if theirs is None else theirs,
         stderr=asyncio.subprocess.PIPE,
     )
-    bot = Bot(process, folder)
-    assert process.stdout and process.stderr
-    bot._readers += [asyncio.create_task(bot._read(each)) for each in (process.stdout, process.stderr)]
+    bot, streams = Bot(process, folder), [process.stdout, process.stderr]
+    if ours is not None and theirs is not None:
+        os.close(theirs)
+        streams[0] = screen = asyncio.StreamReader()
+        ends, file = asyncio.StreamReaderProtocol(screen), os.fdopen(ours, "rb")
+        await asyncio.get_running_loop().connect_read_pipe(lambda: ends, file)
+    bot._readers += [asyncio.create_task(bot._read(each)) for each in streams if each is not None]
     return bot
 
 
 @asynccontextmanager
-async def running_bot(folder: Path, bundle: Path, **settings: str) -> AsyncIterator[Bot]:
+async def running_bot(
+    folder: Path, bundle: Path, *, terminal: bool = False, **settings: str
+) -> AsyncIterator[Bot]:
     """A bot that is ready, and is stopped at the end; what it leaves running fails the test."""
-    bot = await start_bot(folder, bundle, **settings)
+    bot = await start_bot(folder, bundle, terminal=terminal, **settings)
     try:
         await bot.ready()
         yield bot

@@ -16,7 +16,7 @@ from tests.standins.drawings import drawing
 
 async def test_one_person_runs_the_whole_loop_alone(tmp_path: Path, bundle: Path) -> None:
     """Asking, correcting, signing in with the printed link, approving, seeing it in the history."""
-    async with running_bot(tmp_path, bundle) as bot, _browser() as browser:
+    async with running_bot(tmp_path, bundle, terminal=True) as bot, _browser() as browser:
         printed = await bot.line(r"^Review: (http\S+) \(works once, for 10 minutes\)$")
         page = await bot.url()
         assert printed[1].startswith(f"{page}/review/login?token=")
@@ -47,6 +47,9 @@ async def test_a_link_from_the_terminal_while_the_bot_runs(tmp_path: Path, bundl
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     async with running_bot(tmp_path, bundle, WHOSTHAT_WEB__PORT=port) as bot, _browser() as browser:
+        # What is printed goes to a journal that others read: no link is in it.
+        await bot.line(r"^Review: whosthat console prints a link to sign in with\.$")
+        assert "token=" not in bot.output
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("whosthat"),
             "console",
