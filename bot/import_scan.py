@@ -46,6 +46,8 @@ def scan(source: Source) -> list[Found]:
     tables: list[str] = []
     for path in source.names():
         name = PurePosixPath(path).name
+        if name.lower().endswith(".parquet"):
+            raise failed("import-parquet", file=shown(path))
         if name in _METADATA:
             tables.append(path)
         elif not _ignored(path):

@@ -86,6 +86,12 @@ def test_folders_say_who_is_in_them(tmp_path: Path) -> None:
     assert found(tmp_path / "same.zip") == found(tmp_path / "split")
 
 
+def test_a_parquet_export_is_not_read_and_that_is_said(tmp_path: Path) -> None:
+    for name in ("README.md", "manifest.json", "data/train-00000-of-00001.parquet"):
+        put(tmp_path, name)
+    assert refused(tmp_path) == words()("import-parquet", file="data/train-00000-of-00001.parquet")
+
+
 @pytest.mark.parametrize("table", ["jsonl", "csv"])
 def test_metadata_speaks_before_the_folder(tmp_path: Path, table: str) -> None:
     for name in ("train/several/1.jpg", "train/x/2.jpg", "train/3.jpg"):
