@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Integer, Text, cast, func, or_, select, up
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.cases import APPROVED, WITHDRAWN
-from corrections.review.deciding import APPROVE, REJECT, REJECTED, SKIP
+from corrections.review.deciding import APPROVE, REJECT, REJECTED, SKIP, UNDO
 from corrections.review.priority import GONE
 from corrections.review.scores import OPEN
 from corrections.review.types import Filter, Progress
@@ -101,10 +101,13 @@ async def progress(session: AsyncSession, community: int | None, me: int | None,
     mine = 0
     if me is not None:
         midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = DecisionRow.person_id == me, DecisionRow.created_at >= midnight
+        undone = DecisionRow.after["undoes"].as_integer()
+        taken_back = select(undone).where(*today, DecisionRow.action == UNDO, undone.is_not(None))
         query = select(func.count()).where(
-            DecisionRow.person_id == me,
-            DecisionRow.created_at >= midnight,
+            *today,
             DecisionRow.action.in_((APPROVE, REJECT, SKIP)),
+            DecisionRow.id.not_in(taken_back),
         )
         if community is not None:
             query = query.where(DecisionRow.community_id == community)

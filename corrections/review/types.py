@@ -104,7 +104,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the review is; ``mine`` counts the moderator's own decisions since midnight UTC."""
+    """How far the review is; ``mine``: what the moderator decided since midnight UTC and did not undo."""
 
     open: int
     agreed: int

@@ -74,15 +74,17 @@ async def test_undo_goes_back_step_by_step_and_takes_back_what_it_said_of_people
 ) -> None:
     for n in range(3):
         await say(ledger, (await post(n)).prediction_id, "thor", "loki")
-    verbs = []
+    verbs: list[int] = []
     for verb in ("approve", "reject", "skip"):
         case = await only(ledger, MIRA)
         await ledger.review.decide(MIRA, case.case_id, case.revision, verb, None, moment(LATER))  # type: ignore[arg-type]
         verbs.append(case.case_id)
-    for case_id in reversed(verbs):
+    for left, case_id in reversed(list(enumerate(verbs))):
+        assert (await ledger.review.progress(MIRA, moment(LATER))).mine == left + 1
         back = await ledger.review.undo(MIRA, moment(LATER))
         assert back is not None and (back.case_id, back.status, back.decided) == (case_id, "open", None)
     assert await ledger.review.undo(MIRA, moment(LATER)) is None
+    assert (await ledger.review.progress(MIRA, moment(LATER))).mine == 0
     report = await ledger.review.agreement(MIRA)
     assert (report.judged, report.confirmed) == (0, 0)
     history = await ledger.review.history(MIRA)
