@@ -15,6 +15,11 @@ Community = tuple[str, str]
 """A Discord server, a Telegram group, a private chat or a web session: (platform, its id there)."""
 
 
+def is_private(community: Community) -> bool:
+    """Whether it is one person's alone, so that its id tells who they are."""
+    return community[0] == "web" or community[1].startswith("dm:")
+
+
 LANGUAGES = ("en", "zh-CN")
 """The languages that characters have names in, and that a community may choose."""
 

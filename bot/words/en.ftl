@@ -666,6 +666,7 @@ console-filter-reason = Shown because
 console-filter-character = Character
 console-filter-agreed = Agreed on
 console-filter-community = Place
+console-private = private
 console-filter-do = Show
 console-filter-none = Show everything
 console-any = Any
@@ -805,6 +806,8 @@ console-export-file = File
 console-export-drop = { $count } to drop
 console-export-not-kept = not kept any more
 console-export-nothing = There is nothing that may leave.
+console-export-bad-day = A day is written like 2026-01-31, not “{ $text }”.
+console-export-bad-format = An export is an imagefolder, csv or parquet, not “{ $text }”.
 console-export-done = { $count ->
     [one] Made: { $snapshot }, with one picture.
    *[other] Made: { $snapshot }, with { $count } pictures.
@@ -816,8 +819,9 @@ console-link = Open this to sign in (works once, for { $minutes ->
    *[other] { $minutes } minutes
 }): { $url }
 console-page-off = The page is off (web.enabled), so there is no console to sign in to.
-console-port-any = web.port is 0, so only the running bot knows the page's address: take the link that it printed, or set web.port.
+console-port-any = web.port is 0, so only the running bot knows the page's address: take the link that it prints in a terminal, or set web.port.
 console-no-address = The page is not on this machine's loopback (web.host): set web.public_url, so that the link knows how to begin.
+run-console-asked = Review: whosthat console prints a link to sign in with.
 run-console = Review: { $url } (works once, for { $minutes ->
     [one] one minute
    *[other] { $minutes } minutes
@@ -866,6 +870,7 @@ import-locked = { $file } is locked with a password: unpack it first.
 import-packing = { $file } is packed in a way that is not read: pack it anew as an ordinary zip file.
 import-too-deep = Folders are more than { $most } deep in it: { $file }
 import-too-many = There are more than { $most } pictures in it: import it in parts.
+import-parquet = { $file } is a Parquet file, which is not read: export as imagefolder or csv to import that elsewhere.
 import-no-label = { $file } is in no folder that says who is in it, and no metadata.jsonl says it.
 import-several = { $file } shows several characters, and no metadata.jsonl says which.
 import-bad-row = Row { $number } of { $file } has no file_name, or no label, or cannot be read.

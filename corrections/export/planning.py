@@ -24,7 +24,7 @@ from corrections.export.writing import Placed, Stopped
 from corrections.opening import Parts
 from corrections.people import Pseudonyms
 from corrections.review.types import Moderator
-from corrections.types import Community
+from corrections.types import Community, is_private
 from corrections.vocabulary import Vocabulary
 from model.types import NOBODY
 
@@ -185,7 +185,7 @@ class _Tags:
         platform, native = community
         if self._plain:
             return f"{platform}:{native}"
-        if native.startswith("dm:") or platform == "web":
+        if is_private(community):
             return "private"
         return f"c-{self._names.community(community)[:16]}"
 

@@ -17,6 +17,7 @@ from bot.console_link import link_line
 from bot.desk.releases import Released
 from bot.errors import BotError
 from bot.settings import load
+from corrections.export.types import ExportQuery, Policy
 from corrections.review.types import Filter, Moderator, Verb
 from tests.bot.test_console import got
 from tests.bot.test_web import somebody, text_of
@@ -250,12 +251,15 @@ async def test_what_lost_its_tick_stays_open_and_the_rest_is_undone_as_one(
     async with browser.post("/review/agreed", data=form) as response:
         shown = await response.text()
     assert "3 pictures were approved." in text_of(shown)
+    assert 'name="back" value="agreed">Undo</button>' in shown
     assert 'value="3"' in shown
     assert " checked>" not in shown
     async with browser.post("/review/agreed/all", data=[("listed", "3")]) as response:
         assert "Nothing was approved." in text_of(await response.text())
     assert (await page.ledger.review.case(ME, 3)).status == "open"
-    await sent(browser, "/review/undo")
+    _, shown = await sent(browser, "/review/undo", back="agreed")
+    assert shown.count(" checked>") == 4
+    assert "Undo" not in text_of(shown)
     assert (await page.ledger.review.progress(ME)).approved == 0
 
 
@@ -395,6 +399,71 @@ async def test_nothing_leaves_that_may_not_and_that_is_said(
     shown = await exported(page, browser)
     assert "There is nothing that may leave." in text_of(shown)
     assert "Nothing has been exported yet." in text_of(shown)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        ("since", "nonsense", "A day is written like 2026-01-31, not “nonsense”."),
+        ("since", "2026-02-30", "A day is written like 2026-01-31, not “2026-02-30”."),
+        ("format", "exe", "An export is an imagefolder, csv or parquet, not “exe”."),
+        ("format", "", "An export is an imagefolder, csv or parquet, not “”."),
+    ],
+)
+async def test_an_export_of_what_nobody_asked_for_is_refused(
+    page: Served, browser: aiohttp.ClientSession, field: str, text: str, said: str
+) -> None:
+    await page.ledger.privacy.choose(("discord", "7"), "all", datetime.now(UTC))
+    await decided(page, 3, "approve", "iron-man")
+    status, shown = await sent(browser, "/review/exports", **{field: text})
+    assert status == 422
+    assert said in text_of(shown)
+    assert "data-again" not in shown
+    assert await page.ledger.exports.snapshots(ME) == []
+
+
+async def test_the_operator_reads_of_nobodys_private_place_whose_it_is(page: Served) -> None:
+    now = datetime.now(UTC)
+    homes = (("web", "790c62f1"), ("telegram", "dm:4711"))
+    for seed, home in enumerate(homes):
+        await posted(page, drawing("red", seed=300 + seed), community=home, votes={"iron-man": ["x"]})
+        await page.ledger.propose(f"Friend {'AB'[seed]}", (home[0], "x"), home, now)
+        await page.ledger.privacy.choose(("discord", "7"), "all", now)
+    async with operating(page) as operator:
+        for home in homes:
+            case = (await page.ledger.review.next(Moderator(("w", "o")), Filter(community=home)))[0]
+            await page.ledger.review.decide(
+                Moderator(("w", "o")), case.case_id, case.revision, "approve", ("iron-man",)
+            )
+            query, policy = ExportQuery(home), Policy(True, 0.1, 0.1)
+            out = page.settings.data_dir / f"{home[0]}.zip"
+            await page.ledger.exports.archive(
+                out, query, policy, "csv", Moderator(("w", "o")), lambda *_: None
+            )
+        for path in (
+            "",
+            "/history",
+            "/characters",
+            "/exports",
+            "/agreed",
+            "/agreement",
+            "/case/5",
+            "?status=open",
+        ):
+            _, shown = await got(operator, f"/review{path}")
+            assert not [home for home in homes if home[1] in shown], path
+            said = text_of(shown)
+            assert said.count("private") == (2 if path in ("/characters", "/exports") else 0), path
+            assert "discord · 1001" in said or path not in ("", "?status=open")
+
+
+async def test_the_operator_chooses_among_names_that_one_place_alone_has(page: Served) -> None:
+    await page.ledger.review.add(Moderator(NOEL, OTHER), {"en": "Zorblax"}, datetime.now(UTC))
+    option = '<option value="zorblax">Zorblax</option>'
+    async with operating(page) as operator, moderating(page) as mara, moderating(page, NOEL, OTHER) as noel:
+        for path in ("/review", "/review/exports"):
+            shown = [(await got(each, path))[1] for each in (operator, noel, mara)]
+            assert [option in each for each in shown] == [True, True, False], path
 
 
 @pytest.mark.parametrize("form", ["imagefolder", "csv"])

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot import wording
+from bot import wording, wording_review
 from bot.desk.desk import Desk
 from bot.desk.types import Refused
 from bot.web import render
 from bot.web.console import forms, html
-from bot.web.console.names import Names
-from bot.words import Words
+from bot.web.console.names import Names, place
 from corrections.review.types import CharacterCount, Moderator, Stats
 from corrections.types import LANGUAGES
 from model.types import NOBODY
@@ -116,7 +115,8 @@ class Characters:
             "stats": stats,
             "confusion": confusion(stats, label),
             "label": label,
-            "accuracy": _accuracy(stats, w),
+            "place": lambda community: place(community, w),
+            "accuracy": wording_review.accuracy_text(stats, w),
             "mine": lambda each: _mine(each, moderator),
             "languages": LANGUAGES,
             "said": said,
@@ -147,10 +147,3 @@ def confusion(stats: Stats, label: Callable[[str], str]) -> Confusion | None:
 
 def _mine(character: CharacterCount, moderator: Moderator) -> bool:
     return moderator.community is None or character.community == moderator.community
-
-
-def _accuracy(stats: Stats, w: Words) -> str:
-    if not stats.judged:
-        return w("stats-accuracy-none")
-    percent = w("percent", part=stats.right / stats.judged)  # counted, so it may well be 0 or 100 %
-    return w("stats-accuracy", right=stats.right, judged=stats.judged, percent=percent)

@@ -18,11 +18,11 @@ from bot.desk.types import Refused
 from bot.exporting import held_lines
 from bot.web import render
 from bot.web.console import forms, html
-from bot.web.console.names import Names
+from bot.web.console.names import Names, place
 from bot.words import Words
 from corrections.export.types import FORMATS, Format
 from corrections.review.types import Moderator
-from corrections.types import Address, Person
+from corrections.types import Person
 
 PAGE = "/review/exports"
 DOWNLOAD = "/download"
@@ -55,6 +55,9 @@ class Exports:
 
     async def everything(self, request: web.Request) -> web.Response:
         """``GET /review/exports``"""
+        return await self._page(request)
+
+    async def _page(self, request: web.Request, unread: Refused | None = None) -> web.Response:
         moderator, w = request[html.SIGNED_IN].moderator, render.spoken(request)
         releases = self._desk.moderation.releases
         if releases is None:
@@ -65,9 +68,9 @@ class Exports:
         task = self._making.get(moderator.person)
         making = task is not None and not task.done()
         said, refused = await self._outcome(moderator, w)
+        if unread is not None:
+            refused = [*refused, wording.refusal(unread, w)]
         preview = await releases.preview(moderator)
-        place = Address(*(moderator.community or ("", "")), channel="", message="")
-        person = self._names.person(request)
         context = {
             "snapshots": [(each, held_lines(each.counts, w)) for each in snapshots],
             "kept": await releases.kept(),
@@ -77,11 +80,12 @@ class Exports:
             "making": making,
             "again": AGAIN_MILLISECONDS,
             "formats": FORMATS,
-            "choices": await self._desk.suggest(person, place, "", limit=200),
+            "choices": await self._names.choices(request),
+            "place": lambda community: place(community, w),
             "said": said,
             "refused": refused,
         }
-        return html.page(request, "exports.html", context)
+        return html.page(request, "exports.html", context, 422 if unread is not None else 200)
 
     async def make(self, request: web.Request) -> web.Response:
         """``POST /review/exports``: format, since (a day), character."""
@@ -89,8 +93,12 @@ class Exports:
         releases = self._desk.moderation.releases
         if releases is None:
             return html.refusal(request, Refused("error-export-trouble"))
-        form = next((each for each in FORMATS if each == sent.get("format")), FORMATS[0])
-        since = _day(sent.get("since", ""))
+        asked, day = sent.get("format", FORMATS[0]), sent.get("since", "").strip()
+        form, since = next((each for each in FORMATS if each == asked), None), _day(day)
+        if form is None:
+            return await self._page(request, Refused("console-export-bad-format", {"text": asked[:40]}))
+        if day and since is None:
+            return await self._page(request, Refused("console-export-bad-day", {"text": day[:40]}))
         before = self._making.get(moderator.person)
         if before is None or before.done():
             making = self._make(releases, moderator, sent.get("character", "")[:64], since, form)
@@ -171,8 +179,8 @@ def _gone(request: web.Request) -> web.Response:
 
 
 def _day(text: str) -> datetime | None:
+    """A day such as 2026-01-31, from its first moment (UTC)."""
     try:
-        day = datetime.fromisoformat(text)
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return day if day.tzinfo else day.replace(tzinfo=UTC)

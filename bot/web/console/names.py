@@ -8,11 +8,12 @@ from aiohttp import web
 
 from bot.desk.desk import Desk
 from bot.desk.naming import in_language
-from bot.desk.types import Person, Refused
+from bot.desk.types import Choice, Person, Refused
 from bot.web import render
 from bot.web.console import html
+from bot.words import Words
 from corrections.review.types import Moderator
-from corrections.types import Community
+from corrections.types import Community, is_private
 
 
 class Names:
@@ -36,6 +37,25 @@ class Names:
         platform, native = request[html.SIGNED_IN].moderator.person
         return Person(platform, native, render.spoken(request).language)
 
+    async def choices(self, request: web.Request) -> list[Choice]:
+        """Everybody whom the reader may choose, by name: the operator those of all places."""
+        moderator = request[html.SIGNED_IN].moderator
+        everybody = await self._desk.moderation.characters(moderator)
+        if isinstance(everybody, Refused):
+            return []
+        named = await self.of(request, moderator.community)
+        found = [Choice(each.slug, named(each.slug)) for each in everybody]
+        return sorted(found, key=lambda each: each.name.casefold())
+
     async def communities(self, moderator: Moderator) -> list[Community]:
-        """Those that an operator may choose from; a moderator has one and nothing to choose."""
-        return await self._desk.moderation.communities(moderator)
+        """Those that an operator may choose from; a moderator has one and nothing to choose.
+
+        Nobody's private place is among them: its address would say whose it is.
+        """
+        found = await self._desk.moderation.communities(moderator)
+        return [each for each in found if not is_private(each)]
+
+
+def place(community: Community, w: Words) -> str:
+    """What a community is called; somebody's private place is nothing but private."""
+    return w("console-private") if is_private(community) else " · ".join(community)

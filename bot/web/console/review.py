@@ -123,6 +123,9 @@ class Review:
         w = render.spoken(request)
         outcome = await self._desk.moderation.undo(moderator)
         if isinstance(outcome, CaseView):
+            if (await forms.fields(request)).get("back") == "agreed":
+                back = forms.address(Filter(character=wanted.character, community=wanted.community))
+                raise html.to(f"/review/agreed{back}")
             if not render.wants_fragment(request):
                 query = forms.address(wanted)
                 raise html.to(f"/review/case/{outcome.case_id}{query}{'&' if query else '?'}said=undo")
@@ -172,8 +175,6 @@ class Review:
         progress = await self._desk.moderation.progress(moderator)
         if isinstance(progress, Refused):
             return html.refusal(request, progress)
-        anywhere = Address(*(moderator.community or ("", "")), channel="", message="")
-        choices = await self._desk.suggest(self._names.person(request), anywhere, "", limit=200)
         context = {
             "cases": await self._shown(request, cases),
             "progress": progress,
@@ -181,7 +182,7 @@ class Review:
             "query": forms.address(wanted),
             "said": said,
             "blind": _blind(request),
-            "choices": choices,
+            "choices": await self._names.choices(request),
             "communities": await self._names.communities(moderator),
             "done": sentences.done(progress, wanted, w),
             "statuses": STATUSES,
