@@ -116,12 +116,14 @@ def finished_text(progress: Progress, w: Words) -> str:
     return f"{sentence}\n{progress_text(progress, w)}"
 
 
-def accuracy_text(stats: Stats, w: Words) -> str:
-    """How often the bot is right where it was judged."""
+def accuracy_text(
+    stats: Stats, w: Words, said: str = "stats-accuracy", none: str = "stats-accuracy-none"
+) -> str:
+    """How often the bot is right where it was judged; in chat it says so itself."""
     if not stats.judged:
-        return w("stats-accuracy-none")
+        return w(none)
     percent = w("percent", part=stats.right / stats.judged)  # counted, so it may well be 0 or 100 %
-    return w("stats-accuracy", right=stats.right, judged=stats.judged, percent=percent)
+    return w(said, right=stats.right, judged=stats.judged, percent=percent)
 
 
 def stats_text(stats: Stats, named: Named, w: Words, bold: Named = plain, most: int = 20) -> str:

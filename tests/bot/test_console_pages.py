@@ -334,7 +334,7 @@ async def test_what_the_bot_takes_for_what_is_drawn(page: Served, browser: aioht
     await decided(page, 2, "approve", "loki")  # the bot said Hulk
     await decided(page, 3, "approve", "iron-man")  # and Iron Man
     _, shown = await got(browser, "/review/characters")
-    assert "I was right about 1 of 2 decided pictures (50%)." in text_of(shown)
+    assert "The bot was right about 1 of 2 decided pictures (50%)." in text_of(shown)
     matrix = shown[shown.index('<table class="confusion">') :]
     rows = re.findall(r'<th scope="row">([^<]+)</th>(.*?)</tr>', matrix)
     columns = re.findall(r'<th scope="col">([^<]+)</th>', matrix)
@@ -370,6 +370,7 @@ async def test_history_reads_on(page: Served, browser: aiohttp.ClientSession) ->
 async def test_agreement_names_nobody(page: Served, browser: aiohttp.ClientSession) -> None:
     await decided(page, 2, "approve", "loki")
     _, shown = await got(browser, "/review/agreement")
+    assert "Nobody has five decided votes yet." in text_of(shown)
     assert "People who voted 6" in text_of(shown)
     key = page.ledger.person_key(("discord", "a"))
     assert key[:8] not in shown
@@ -474,6 +475,7 @@ async def test_a_snapshot_is_made_and_fetched(
     await decided(page, 3, "approve", "iron-man")
     shown = await exported(page, browser, format=form)
     assert re.search(r"Made: \S+, with one picture\.", text_of(shown))
+    assert re.search(r"\d\d:\d\d UTC", text_of(shown))
     link = re.search(r'href="(/review/exports/([\w-]+)\.zip)"', shown)
     assert link
     async with browser.get(link[1]) as response:

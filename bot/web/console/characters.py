@@ -116,7 +116,7 @@ class Characters:
             "confusion": confusion(stats, label),
             "label": label,
             "place": lambda community: place(community, w),
-            "accuracy": wording_review.accuracy_text(stats, w),
+            "accuracy": wording_review.accuracy_text(stats, w, "console-accuracy", "console-accuracy-none"),
             "mine": lambda each: _mine(each, moderator),
             "languages": LANGUAGES,
             "said": said,

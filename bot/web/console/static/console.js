@@ -244,6 +244,7 @@ if (queue) {
 
 // ---- on any page
 
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 const before = (sessionStorage.getItem(HELD) ?? "").split(",").filter(Boolean);
 if (document.querySelector("nav")) release(before.filter((id) => !held().includes(id)));
 keep();
