@@ -85,7 +85,7 @@ def train(
         )
         if progress == "json" or not first_process():
             lines = Lines(sys.stdout if first_process() else sys.stderr)
-            run(asked, lines if first_process() else None, lambda line: None)
+            run(asked, lines if first_process() else None, lines.note)
             return
         with Bars(console) as bars:
             run(asked, bars, lambda line: console.print(line, markup=False))

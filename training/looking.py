@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -20,7 +21,6 @@ from training.errors import BaseError, PicturesError
 from training.networks import Network
 from training.pictures import Picture
 
-CHUNK = 128  # pictures in one file of the cache: what an interruption can lose
 LIMITS = DecodeLimits(bytes=256 * 2**20)  # a person's own folder may hold larger files than a chat
 
 Features = NDArray[np.float16]
@@ -68,26 +68,33 @@ def features_of(
     """``[N, F]``, in the pictures' order, from the cache where they are there.
 
     Args:
-        cache: a folder; its files are named by what is in them (base, layers, preparation, pictures), so
-            it may be kept for ever. None for a network that has been changed.
+        cache: a folder; what is in it is named by all that it depends on (base, layers, preparation,
+            picture), so it may be kept for ever, and pictures that come later are added to it. None for
+            a network that has been changed.
         step: called with a number of pictures that have just become ready.
 
     Raises:
         PicturesError: a picture cannot be read.
         BaseError: the network gives no finite numbers.
     """
-    chunks = []
-    for start in range(0, len(pictures), CHUNK):
-        chunk = pictures[start : start + CHUNK]
-        path = None if cache is None else cache / f"{_key(network, chunk, mirrored)}.npy"
-        found = _kept(path, len(chunk))
-        if found is None:
-            found = _look(network, chunk, mirrored)
-            _keep(path, found)
-        chunks.append(found)
-        if step is not None:
-            step(len(chunk))
-    return np.concatenate(chunks) if chunks else np.zeros((0, 0), np.float16)
+    place = None if cache is None else cache / _key(network, mirrored)
+    parts: defaultdict[str, list[int]] = defaultdict(list)
+    for index, picture in enumerate(pictures):
+        parts[picture.sha256[:2]].append(index)
+    rows: list[Features | None] = [None] * len(pictures)
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        for prefix, indexes in sorted(parts.items()):
+            path = None if place is None else place / f"{prefix}.npz"
+            kept = _kept(path)
+            new = {pictures[i].sha256: pictures[i] for i in indexes if pictures[i].sha256 not in kept}
+            if new:
+                kept |= zip(new, _look(network, list(new.values()), mirrored, pool), strict=True)
+                _keep(path, kept)
+            for index in indexes:
+                rows[index] = kept[pictures[index].sha256]
+            if step is not None:
+                step(len(indexes))
+    return np.stack([row for row in rows if row is not None]) if rows else np.zeros((0, 0), np.float16)
 
 
 def standard(features: Features, mean: Floats, deviation: Floats) -> Floats:
@@ -100,13 +107,16 @@ def device_of() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _look(network: Network, pictures: Sequence[Picture], mirrored: bool) -> Features:
+def _look(
+    network: Network, pictures: Sequence[Picture], mirrored: bool, pool: ThreadPoolExecutor
+) -> Features:
     how, device = network.base.preprocess, device_of()
     network.eval().to(device)
-    many = 64 if device.type == "cuda" else 4  # more at once pays nothing on a CPU
+    # one at a time on a CPU, where more at once pays nothing: a picture's numbers never depend on its company
+    many = 64 if device.type == "cuda" else 1
     found = []
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool, torch.inference_mode():
-        rows = list(pool.map(lambda picture: pixels_of(picture, how), pictures))
+    rows = list(pool.map(lambda picture: pixels_of(picture, how), pictures))
+    with torch.inference_mode():
         for start in range(0, len(rows), many):
             pixels = np.stack(rows[start : start + many])
             values = torch.from_numpy(how.normalise(pixels[:, :, ::-1] if mirrored else pixels))
@@ -117,30 +127,30 @@ def _look(network: Network, pictures: Sequence[Picture], mirrored: bool) -> Feat
     return result.clip(-65504, 65504).astype(np.float16)
 
 
-def _key(network: Network, chunk: Sequence[Picture], mirrored: bool) -> str:
+def _key(network: Network, mirrored: bool) -> str:
     base = network.base
     parts = [base.content, repr(network.layers), repr(base.preprocess), str(mirrored)]
-    return hashlib.sha256("\n".join([*parts, *(p.sha256 for p in chunk)]).encode()).hexdigest()[:32]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _kept(path: Path | None, count: int) -> Features | None:
+def _kept(path: Path | None) -> dict[str, Features]:
     if path is None or not path.is_file():
-        return None
+        return {}
     try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # damaged: look again
-    return found if len(found) == count else None
+        with np.load(path, allow_pickle=False) as found:
+            return dict(zip(found["pictures"].tolist(), found["features"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return {}  # damaged: look again
 
 
-def _keep(path: Path | None, found: Features) -> None:
+def _keep(path: Path | None, kept: dict[str, Features]) -> None:
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, suffix=".draft", delete=False) as draft:
-        try:
-            np.save(draft, found)
-        except BaseException:
-            Path(draft.name).unlink(missing_ok=True)
-            raise
-    Path(draft.name).replace(path)
+    draft = path.with_name(f"{path.stem}.{os.getpid()}.draft")
+    try:
+        with draft.open("wb") as file:
+            np.savez(file, pictures=np.array(list(kept)), features=np.stack(list(kept.values())))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

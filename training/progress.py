@@ -38,10 +38,14 @@ class Bars:
 
 
 class Lines:
-    """``{"what": …, "done": …, "of": …}`` a line."""
+    """``{"what": …, "done": …, "of": …}`` a line, and ``{"note": …}`` for what is said once."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+
+    def note(self, line: str) -> None:
+        """``{"note": …}``."""
+        print(json.dumps({"note": line}), file=self._stream, flush=True)
 
     @contextmanager
     def phase(self, what: str, of: int) -> Iterator[Callable[[int], None]]:

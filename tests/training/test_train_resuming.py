@@ -19,7 +19,7 @@ from tests.training.studio import command, environment, invoke, said, tiny_base,
 pytest.importorskip("torch", reason="needs the training dependencies")
 pytest.importorskip("peft", reason="needs the training dependencies")
 
-DEADLINE = 120.0
+DEADLINE = 240.0
 
 
 def kill_when(arguments: list[str], ready: Callable[[dict[str, object]], bool]) -> None:
@@ -45,9 +45,11 @@ def kill_when(arguments: list[str], ready: Callable[[dict[str, object]], bool]) 
 def test_a_killed_head_is_the_same_in_the_end(tmp_path: Path) -> None:
     write(tmp_path / "pictures", of_each=80)
     tiny_base(tmp_path / "base")
-    kill_when(command(tmp_path), lambda line: line["what"] == "looking at the pictures" and line["done"] != 0)
+    kill_when(
+        command(tmp_path), lambda line: line.get("what") == "looking at the pictures" and line["done"] != 0
+    )
     assert not (tmp_path / "out").exists()
-    assert list((tmp_path / "cache").glob("*.npy")), "what it had seen is kept"
+    assert list((tmp_path / "cache").rglob("*.npz")), "what it had seen is kept"
     assert invoke(tmp_path)[0] == 0
     assert invoke(tmp_path, f"--cache={tmp_path / 'other'}", out="uninterrupted")[0] == 0
     first, second = (sha256_of(tmp_path / name / "model.safetensors") for name in ("out", "uninterrupted"))
@@ -62,7 +64,7 @@ def test_a_killed_full_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     run = tmp_path / ".out.run"
 
     def second_epoch_is_kept(line: dict[str, object]) -> bool:
-        return line["what"] == "training" and len(list(run.glob("checkpoint-*/keeper.json"))) > 1
+        return line.get("what") == "training" and len(list(run.glob("checkpoint-*/keeper.json"))) > 1
 
     kill_when(command(tmp_path, *more), second_epoch_is_kept)
     assert not (tmp_path / "out").exists()

@@ -82,7 +82,7 @@ def run(job: Job, recipe: Recipe) -> Trained:
         network,
         groups(network, recipe),
         job.believed(fitted.believed),
-        targets(job, fitted, recipe.smoothing),
+        targets(job, fitted),
         recipe,
         side=side_of(job.base.preprocess, network, recipe.smaller),
         autocast=half_pays(),

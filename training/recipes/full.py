@@ -81,7 +81,7 @@ def run(job: Job, recipe: Recipe) -> Trained:
         network,
         groups(network, recipe),
         job.believed(fitted.believed),
-        targets(job, fitted, recipe.smoothing),
+        targets(job, fitted),
         recipe,
         side=side_of(job.base.preprocess, network, recipe.smaller),
         autocast=half and cuda,
@@ -100,10 +100,10 @@ def groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
     return found
 
 
-def targets(job: Job, fitted: head.Fitted, smoothing: float) -> Floats:
+def targets(job: Job, fitted: head.Fitted) -> Floats:
     """``[N, C]`` of the pictures whose labels are believed."""
     shares = None if fitted.shares is None else fitted.shares[fitted.believed]
-    return smoothed(job.labels[fitted.believed], len(job.characters), smoothing, shares)
+    return smoothed(job.labels[fitted.believed], len(job.characters), fitted.smoothing, shares)
 
 
 def finish(

@@ -7,7 +7,7 @@ they fine-tune from a head that fits already, which keeps what the backbone know
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -35,8 +35,11 @@ class Recipe:
 
     # also learn from the mirror image of every picture: a second look at each, for about half a point
     mirrored: bool = False
-    # how much of each label goes to other classes: evenly, or as a base that knows the characters had it
+    # how much of each label is spread evenly over all classes: some labels are wrong
     smoothing: float = 0.1
+    # with a base that knows the characters: how much of each target is what the base says of the picture;
+    # less forgets characters that have few new pictures, more learns little from corrections
+    keep: float = 0.3
     # labels that a classifier that has not seen them gives less than this, while it gives another
     # class more than `certainty`, are left out; 0 believes everything
     doubt: float = 0.03
@@ -72,7 +75,8 @@ class Fitted:
 
     ``weight`` ``[C, F]`` and ``bias`` ``[C]`` are for features less ``mean`` and over ``deviation``.
     ``believed`` ``[N]`` says which training labels were learned from, ``shares`` ``[N, C]`` what an earlier
-    model gives each picture, ``counts`` ``[C]`` how much a picture of each class counts.
+    model gives each picture, ``counts`` ``[C]`` how much a picture of each class counts, ``smoothing`` how
+    much was taken from the labels.
     """
 
     weight: Floats
@@ -82,6 +86,7 @@ class Fitted:
     believed: np.ndarray[tuple[int], np.dtype[np.bool_]]
     shares: Floats | None
     counts: Floats
+    smoothing: float
     train: Features
     validation: Features
     curve: tuple[float, ...]
@@ -125,6 +130,7 @@ def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
         prior = _prior(job, network, plain, mean, deviation)
         x, y = x[believed], labels[believed]
         shares = None if prior is None else prior.shares
+        how = how if prior is None else replace(how, smoothing=recipe.keep)
         if prior is not None:
             prior = Prior(prior.weight, prior.bias, prior.shares[believed])
         if recipe.mirrored:
@@ -134,7 +140,9 @@ def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
         curve: list[float] = []
         weight, bias = fit_classifier(x, y, classes, how, weights=counts[y], prior=prior, curve=curve)
         step(1)
-    return Fitted(weight, bias, mean, deviation, believed, shares, counts, features, seen, tuple(curve))
+    return Fitted(
+        weight, bias, mean, deviation, believed, shares, counts, how.smoothing, features, seen, tuple(curve)
+    )
 
 
 def class_weights(labels: np.ndarray[tuple[int], np.dtype[np.int64]], classes: int, balance: float) -> Floats:
