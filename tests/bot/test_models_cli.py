@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,52 +12,12 @@ from model.bundle import MANIFEST, ONNX, read_bundle, read_json, seal, write_jso
 from model.errors import BundleError
 from model.hub import push
 from model.versions import Versions
+from tests import command
 from tests.standins.bundles import tiny_bundle
 from tests.standins.hub import StandinHub
 
-SECONDS = 240  # a retraining runs at the lowest priority
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        return self.out.splitlines()
-
-    @property
-    def sentence(self) -> str:
-        assert self.code == 1 and self.out == "", (self.code, self.out, self.err)
-        assert self.err.startswith("whosthat: ") and len(self.err.splitlines()) == 1, self.err
-        return self.err.removeprefix("whosthat: ").strip()
-
-
-async def whosthat(folder: Path, *arguments: object, **settings: str) -> Said:
-    """One run of the program in a folder, which may be a running bot's."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("WHOSTHAT_", "HF_")) and not name.endswith("_TOKEN")
-    }
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("whosthat"),
-        *(str(each) for each in arguments),
-        cwd=folder,
-        env=kept | {"COLUMNS": "200", "PYTHONWARNINGS": "default"} | settings,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), SECONDS)
-    except TimeoutError:
-        process.kill()
-        raise
-    assert process.returncode is not None
-    return Said(process.returncode, out.decode(), err.decode())
+whosthat = partial(command.whosthat, seconds=240, COLUMNS="200", PYTHONWARNINGS="default")
+"""A retraining runs at the lowest priority, and may take its time."""
 
 
 @pytest.fixture(scope="module")

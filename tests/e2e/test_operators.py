@@ -7,10 +7,8 @@ import itertools
 import json
 import os
 import sqlite3
-import sys
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from corrections.ledger import Ledger
 from corrections.people import Pseudonyms, load_secret
 from corrections.schema import head, upgrade
 from corrections.types import CommunitySettings
+from tests.command import whosthat
 from tests.corrections.support import moment
 from tests.e2e.running import VOTES, discord_settings, running_bot, until
 from tests.standins.discord import DiscordStandin, StandinTimeout
@@ -37,53 +36,6 @@ from tests.standins.telegram import TelegramStandin
 from tests.standins.telegram.chats import Chat
 
 SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command printed, and its exit status."""
-
-    code: int
-    out: str
-    err: str
-
-    def line(self, start: str) -> str:
-        """The one line that begins so, after its mark."""
-        found = [line for line in self.out.splitlines() if line[2:].startswith(start)]
-        assert len(found) == 1, self.out + self.err
-        return found[0]
-
-    def wrong(self) -> list[str]:
-        return [line for line in self.out.splitlines() if line.startswith("✗")]
-
-
-async def whosthat(folder: Path, *arguments: str, **settings: str) -> Said:
-    """One run of the program in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.toml").touch()
-    environ = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("WHOSTHAT_") and not name.endswith("_TOKEN")
-    }
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("whosthat"),
-        *arguments,
-        cwd=folder,
-        env=environ | {"WHOSTHAT_WORKER__DECODERS": "1"} | settings,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), SECONDS)
-    except TimeoutError:
-        process.kill()
-        raise
-    assert process.returncode is not None
-    said = Said(process.returncode, out.decode(), err.decode())
-    assert "Traceback" not in said.out + said.err, said
-    return said
 
 
 async def ledger_in(folder: Path) -> Ledger:
