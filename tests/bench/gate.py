@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tests.bench.gate_heads import Model, Workshop, flipped, hit_by_chance, lowered, recognised
 from tests.bench.gate_pictures import WRONG, material
