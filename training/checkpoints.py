@@ -13,13 +13,31 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-AVERAGE, BEST, STATE = "average.safetensors", "best.safetensors", "keeper.json"
+AVERAGE, BEST, STATE, THREADS = "average.safetensors", "best.safetensors", "keeper.json", "threads"
 
 
 def latest(run: Path) -> Path | None:
     """The newest checkpoint that is whole: its average is written last."""
     found = [path.parent for path in run.glob(f"checkpoint-*/{STATE}")]
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+@contextmanager
+def same_threads(run: Path) -> Iterator[int]:
+    """As many threads as when this run began, wherever it goes on: sums are cut up by them, and so rounded.
+
+    Yields:
+        the number, which belongs to what makes a training repeatable.
+    """
+    note, before = run / THREADS, torch.get_num_threads()
+    kept = note.read_text(encoding="utf-8") if note.is_file() else ""
+    threads = int(kept) if kept.isdecimal() else before
+    note.write_text(str(threads), encoding="utf-8")
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)
 
 
 class Average:

@@ -93,11 +93,13 @@ def train(
         job = Job(base, parts, order.seed, order.cache, run, progress)
         module = importlib.import_module(f"training.recipes.{order.recipe}")
         started = time.monotonic()
-        with disk_errors(order.out):
+        from training.checkpoints import same_threads
+
+        with disk_errors(order.out), same_threads(run) as threads:
             trained: Trained = module.run(job, recipe)
             if not first_process():
                 return None
-            info = _write(order, job, recipe, trained, data)
+            info = _write(order, job, recipe, trained, data, threads)
         lock.done = True
     say(f"{info.id} is written to {order.out}, after {time.monotonic() - started:.0f} s")
     return info
@@ -206,7 +208,7 @@ def _check_place(out: Path) -> None:
         raise RunError(f"{out} is there already; name a folder that is not")
 
 
-def _write(order: Order, job: Job, recipe: Any, trained: Trained, data: str) -> BundleInfo:
+def _write(order: Order, job: Job, recipe: Any, trained: Trained, data: str, threads: int) -> BundleInfo:
     import random
 
     from training.bundling import write_bundle
@@ -232,6 +234,7 @@ def _write(order: Order, job: Job, recipe: Any, trained: Trained, data: str) -> 
         "seed": order.seed,
         **asdict(recipe),
         "facts": dict(trained.facts),
+        "threads": threads,
         "versions": {name: version(name) for name in LIBRARIES},
     }
     with job.progress.phase("comparing ONNX with torch", count) as step:

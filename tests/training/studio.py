@@ -58,10 +58,12 @@ def arguments(place: Path, *more: str, base: Path | str = "base", out: str = "ou
 
 def invoke(place: Path, *more: str, base: Path | str = "base", out: str = "out") -> tuple[int, str]:
     """Run the command in this process: exit code and what it said, on one line."""
+    import torch
     from typer.testing import CliRunner
 
     from training.cli import app
 
+    torch.set_num_threads(1)  # as `environment` has it for processes: the weights' hash depends on it
     run = CliRunner().invoke(app, arguments(place, *more, base=base, out=out))
     if run.exception is not None and not isinstance(run.exception, SystemExit):
         raise run.exception

@@ -76,9 +76,16 @@ def test_a_killed_full_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     (run / "checkpoint-9999").mkdir()
     assert latest(run) == kept
     shutil.rmtree(run / "checkpoint-9999")
-    code, words = invoke(tmp_path, *more)
-    assert code == 0, words
-    assert "going on with what an earlier run had done" in words
+    assert (run / "threads").read_text() == "1"
+    more_threads = subprocess.run(
+        command(tmp_path, *more),
+        capture_output=True,
+        text=True,
+        env=environment(OMP_NUM_THREADS="2"),
+        timeout=DEADLINE,
+    )
+    assert more_threads.returncode == 0, said(more_threads)
+    assert "going on with what an earlier run had done" in said(more_threads)
     assert not run.exists()
     code, words = invoke(tmp_path, *more, out="uninterrupted")
     assert code == 0, words
