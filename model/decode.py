@@ -92,6 +92,7 @@ class Decoded:
     height: int
     stored: bytes | None
     format: str
+    marks: bytes = b""
 
 
 def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:

@@ -85,7 +85,9 @@ class Sight:
 
     ``sha256`` is that of the bytes sent; ``near_key`` see `model.near`; ``width`` and ``height`` are
     those of the picture as it is looked at (upright), in pixels. ``stored`` holds the picture
-    re-encoded without metadata, only when asked for, and ``stored_format`` says how ("webp").
+    re-encoded without metadata, only when asked for, and ``stored_format`` says how ("webp"). ``marks`` is
+    what copies beyond the near key's reach are told by, see `model.marks`. ``calibration`` is the bundle's:
+    whoever adds to the answer needs to know from when on it is *sure*.
     """
 
     answer: Answer
@@ -101,6 +103,8 @@ class Sight:
     cached: bool = False
     stored: bytes | None = None
     stored_format: str = ""
+    marks: bytes = b""
+    calibration: Calibration = Calibration()
 
 
 class Eyes(Protocol):

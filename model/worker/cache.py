@@ -1,4 +1,4 @@
-"""What is known of pictures seen before: logits, embedding, near key and size, by sha256 and bundle."""
+"""What is known of pictures seen before: logits, embedding, near key, marks, size, by sha256 and bundle."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ class Known:
     near_key: str
     width: int
     height: int
+    marks: bytes = b""
 
     @property
     def bytes(self) -> int:
         """About what an entry takes, keys and bookkeeping included."""
-        return self.logits.nbytes + self.embedding.nbytes + 800
+        return self.logits.nbytes + self.embedding.nbytes + len(self.marks) + 800
 
 
 class Cache:

@@ -243,7 +243,9 @@ class Engine:
             if known is None:
                 assert decoded is not None
                 logits, embedding = await seat.look(decoded.pixels, lambda: not job.reply.done())
-                known = Known(logits, embedding, decoded.near_key, decoded.width, decoded.height)
+                known = Known(
+                    logits, embedding, decoded.near_key, decoded.width, decoded.height, decoded.marks
+                )
                 self.cache.put((job.sha256, seat.info.id, seat.classifier.level), known)
             return self._sight(job, seat, known, decoded, cached=cached)
 
@@ -267,6 +269,8 @@ class Engine:
             cached=cached,
             stored=stored,
             stored_format="webp" if stored is not None else "",
+            marks=known.marks,
+            calibration=seat.info.calibration,
         )
 
     def _keep(self, task: asyncio.Task[None]) -> None:

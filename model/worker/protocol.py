@@ -72,6 +72,8 @@ def sight_to_json(sight: Sight) -> dict[str, Any]:
         "level": sight.level,
         "milliseconds": round(sight.milliseconds, 3),
         "cached": sight.cached,
+        "marks": _base64(sight.marks),
+        "calibration": asdict(sight.calibration),
     }
     if sight.stored is not None:
         reply |= {"stored": _base64(sight.stored), "stored_format": sight.stored_format}
@@ -101,6 +103,8 @@ def sight_from_json(reply: Mapping[str, Any]) -> Sight:
         cached=bool(reply["cached"]),
         stored=None if stored is None else base64.b64decode(stored),
         stored_format=str(reply.get("stored_format", "")),
+        marks=base64.b64decode(reply.get("marks", "")),
+        calibration=_calibration(reply.get("calibration", {})),
     )
 
 
@@ -119,7 +123,7 @@ def info_from_json(reply: Mapping[str, Any]) -> BundleInfo:
     return BundleInfo(
         id=str(reply["id"]),
         characters=tuple(str(slug) for slug in reply["characters"]),
-        calibration=Calibration(**{name: float(value) for name, value in reply["calibration"].items()}),
+        calibration=_calibration(reply["calibration"]),
         names={str(slug): str(name) for slug, name in reply["names"].items()},
     )
 
@@ -161,6 +165,10 @@ def error_from_http(status: int, body: Mapping[str, Any]) -> ModelError:
 def bundle_error(kind: str, detail: str) -> BundleError:
     """The error of that class name."""
     return _BUNDLE_ERRORS.get(kind, BundleError)(detail)
+
+
+def _calibration(said: Mapping[str, Any]) -> Calibration:
+    return Calibration(**{name: float(value) for name, value in said.items()})
 
 
 def _base64(data: bytes) -> str:

@@ -155,6 +155,7 @@ async def test_the_reply_holds_everything_that_the_protocol_names(
     assert set(reply) == {
         *("ranked", "verdict", "known", "confidence", "character", "logits", "embedding", "near_key"),
         *("sha256", "width", "height", "bundle", "level", "milliseconds", "cached"),
+        *("marks", "calibration"),
     }
     assert (reply["verdict"], reply["character"], reply["cached"]) == ("sure", "iron-man", False)
     assert reply["sha256"] == hashlib.sha256(data).hexdigest()
@@ -483,7 +484,21 @@ def test_options_survive_the_command_line() -> None:
 def test_a_sight_survives_the_wire() -> None:
     answer = Answer(Verdict.UNSURE, "loki", 0.5, 0.9, (Ranked("loki", 0.5), Ranked("thor", 0.4)))
     sight = Sight(
-        answer, (0.5, -1.0), (0.25, 0.5), "00" * 32, "ab", 3, 4, "b", "exact", 1.5, True, b"x", "webp"
+        answer,
+        (0.5, -1.0),
+        (0.25, 0.5),
+        "00" * 32,
+        "ab",
+        3,
+        4,
+        "b",
+        "exact",
+        1.5,
+        True,
+        b"x",
+        "webp",
+        b"marks",
+        Calibration(sure=0.7, known=0.3),
     )
     assert protocol.sight_from_json(json.loads(json.dumps(protocol.sight_to_json(sight)))) == sight
     info = BundleInfo("b", ("loki", "thor"), Calibration(sure=0.7), {"loki": "Loki"})
