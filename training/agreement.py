@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from PIL import Image
 from model.builtin import build
 from model.builtin.head import Head
 from model.classifier import load_classifier
-from model.preprocess import to_pixels
+from model.preprocess import Floats, to_pixels
 from training.pictures import Picture
 
 
 def agreement(
-    head: Head, pictures: Sequence[Picture], progress: Callable[[int], None] | None = None
+    head: Head,
+    difference: Mapping[str, Floats],
+    pictures: Sequence[Picture],
+    progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Build the bundle of a head and ask both its forms about every picture.
 
@@ -29,7 +32,7 @@ def agreement(
     same, logit, cosine = 0, 0.0, 1.0
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bundle"
-        build(place, head, identity="candidate")
+        build(place, head, difference, identity="candidate")
         onnx = load_classifier(str(place), backend="onnx", models_dir=Path(folder))
         torch = load_classifier(str(place), backend="torch", models_dir=Path(folder))
         for picture in pictures:

@@ -8,14 +8,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model.bundle import CONFIG, MANIFEST, PICKLED, PREPROCESSOR, Bundle, read_bundle, read_json, sha256_of
+from model.bundle import (
+    CONFIG,
+    MANIFEST,
+    PICKLED,
+    PREPROCESSOR,
+    WEIGHTS,
+    Bundle,
+    read_bundle,
+    read_json,
+    sha256_of,
+    write_json,
+)
 from model.classifier import find_bundle
+from model.folders import new_folder
 from model.preprocess import Preprocess
 from model.types import Calibration
 from training.errors import BaseError
 
 TASKS = ("Model", "ForImageClassification", "ForImageClassificationWithTeacher", "ForMaskedImageModeling")
 """How the class names of models end whose body can carry a head over characters."""
+WHEEL = "wheel"
 
 
 @dataclass(frozen=True)
@@ -45,13 +58,15 @@ class Base:
 
 
 def find_base(use: str, models_dir: Path) -> Base:
-    """The base that ``use`` means: ``builtin``, ``hub:OWNER/NAME`` or a folder.
+    """The base that ``use`` means: ``builtin``, ``wheel``, ``hub:OWNER/NAME`` or a folder.
+
+    ``wheel`` is the embedded model's backbone as it came, which knows no character.
 
     Raises:
         BaseError: it cannot be trained; one sentence.
         BundleError: it is not there, cannot be downloaded, or is not what its manifest says.
     """
-    folder = find_bundle(use, models_dir=models_dir)
+    folder = _wheel(models_dir) if use == WHEEL else find_bundle(use, models_dir=models_dir)
     if not folder.is_dir():
         raise BaseError(f"there is no model folder {folder}")
     if not (folder / CONFIG).is_file():
@@ -80,6 +95,25 @@ def find_base(use: str, models_dir: Path) -> Base:
     preprocess = Preprocess.from_config(read_json(folder / PREPROCESSOR))
     name = use.removeprefix("hub:") if use.startswith("hub:") else folder.resolve().name
     return Base(name, folder, content.hexdigest(), preprocess, config, f"that of {name}")
+
+
+def _wheel(models_dir: Path) -> Path:
+    folder = models_dir / WHEEL
+    if not (folder / CONFIG).is_file():
+        import onnx
+        from safetensors.numpy import save_file
+
+        from model.builtin import graph
+        from model.builtin.head import read_head
+        from model.builtin.wheel import backbone_file
+
+        tensors = graph.weights(onnx.load(str(backbone_file())), read_head())
+        with new_folder(folder) as draft:
+            kept = {name: value for name, value in tensors.items() if not name.startswith("head.")}
+            save_file(kept, draft / WEIGHTS, {"format": "pt"})
+            write_json(draft / PREPROCESSOR, Preprocess().to_config())
+            write_json(draft / CONFIG, graph.dinov2_config())
+    return folder
 
 
 def check_task(folder: Path, config: Mapping[str, Any]) -> None:

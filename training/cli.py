@@ -28,7 +28,7 @@ def train(
         Path | None, typer.Option(help="The folder of the new bundle; must not be there.", show_default=False)
     ] = None,
     base: Annotated[
-        str, typer.Option(metavar="builtin|hub:OWNER/NAME|FOLDER", help="What to start from.")
+        str, typer.Option(metavar="builtin|wheel|hub:OWNER/NAME|FOLDER", help="What to start from.")
     ] = "builtin",
     recipe: Annotated[
         Recipe, typer.Option(help="head: seconds a hundred pictures; adapter: more; full: most, for GPUs.")
@@ -125,7 +125,16 @@ def head(
     pictures: Annotated[
         Path, typer.Option(envvar="WHOSTHAT_PICTURES", help="The folder of pictures.", show_default=False)
     ],
-    out: Annotated[Path, typer.Option(help="Where head.safetensors and head.json go.")],
+    out: Annotated[Path, typer.Option(help="Where head.safetensors, head.json and the rest go.")],
+    tuned: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take backbone and head over from this bundle, which was trained with --base wheel."
+        ),
+    ] = None,
+    rank: Annotated[
+        int, typer.Option(min=1, help="Of the change of each of the backbone's matrices that is shipped.")
+    ] = 64,
     splits: Annotated[
         Path | None, typer.Option(help="The table of the pictures; splits.csv in their folder if not given.")
     ] = None,
@@ -137,7 +146,7 @@ def head(
     ] = False,
     card: Annotated[Path | None, typer.Option(help="Also write the model card; needs --final.")] = None,
 ) -> None:
-    """Train the embedded model's head; most of the time the backbone looks at every picture once."""
+    """Make the embedded model's files; most of the time its backbone looks at every picture once."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
@@ -151,6 +160,8 @@ def head(
         run_head(
             folder=pictures,
             table=splits,
+            tuned=tuned,
+            rank=rank,
             out=out,
             seed=seed,
             cache=cache,

@@ -6,7 +6,7 @@ For each picture and layer: the first token and the mean of the others, 384 numb
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.builtin.difference import change
 from model.builtin.graph import HIDDEN, LAYERS, SOURCE_INPUT, cut
 from model.builtin.head import WIDTH
 from model.builtin.wheel import SHA256, backbone_file
@@ -32,6 +33,7 @@ def features_of(
     pictures: Sequence[Picture],
     cache: Path,
     *,
+    difference: Mapping[str, Floats] | None = None,
     mirrored: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Features:
@@ -39,17 +41,19 @@ def features_of(
 
     Args:
         cache: a folder; its files are named by what is in them, so it may be kept for ever.
+        difference: what is added to the backbone's tensors first, see `model.builtin.difference`.
         mirrored: of the mirror images.
         progress: called with a number of pictures that have just become ready.
     """
     cache.mkdir(parents=True, exist_ok=True)
     session: Any = None
+    changes = _hash(difference or {})
     chunks = []
     for start in range(0, len(pictures), CHUNK):
         chunk = pictures[start : start + CHUNK]
-        path = cache / f"{_key(chunk, mirrored)}.npy"
+        path = cache / f"{_key(chunk, mirrored, changes)}.npy"
         if not path.is_file():
-            session = session or _session()
+            session = session or _session(difference or {})
             draft = path.with_suffix(".draft.npy")
             np.save(draft, _look(session, chunk, mirrored))
             draft.replace(path)
@@ -66,18 +70,25 @@ def flat(features: Features, layers: Sequence[int]) -> Floats:
     return features[:, list(layers)].reshape(len(features), -1).astype(np.float32)
 
 
-def _key(chunk: Sequence[Picture], mirrored: bool) -> str:
-    """Named by all that the content depends on: backbone, preparation and pictures."""
-    parts = [SHA256, repr(Preprocess()), str(mirrored), *(picture.sha256 for picture in chunk)]
+def _hash(difference: Mapping[str, Floats]) -> list[str]:
+    """Nothing for the backbone as it came."""
+    return [f"{name} {hashlib.sha256(difference[name].tobytes()).hexdigest()}" for name in sorted(difference)]
+
+
+def _key(chunk: Sequence[Picture], mirrored: bool, changes: Sequence[str]) -> str:
+    """Named by all that the content depends on: backbone, its changes, preparation and pictures."""
+    parts = [SHA256, *changes, repr(Preprocess()), str(mirrored), *(picture.sha256 for picture in chunk)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
-def _session() -> Any:
+def _session(difference: Mapping[str, Floats]) -> Any:
     import onnx
     import onnxruntime as ort  # type: ignore[import-untyped]
 
     names = [HIDDEN.format(layer) for layer in range(LAYERS)]
-    part = cut(onnx.load(str(backbone_file())), names)
+    source = onnx.load(str(backbone_file()))
+    change(source, difference)
+    part = cut(source, names)
     return ort.InferenceSession(part.SerializeToString(), providers=["CPUExecutionProvider"])
 
 

@@ -65,11 +65,18 @@ class Parts:
     validation_features: Features
 
 
-def train_head(parts: Parts, characters: Sequence[tuple[str, str]], recipe: HeadRecipe) -> Head:
+def train_head(
+    parts: Parts,
+    characters: Sequence[tuple[str, str]],
+    recipe: HeadRecipe,
+    learned: tuple[Floats, Floats] | None = None,
+) -> Head:
     """Fit a head on the training part and calibrate it on the validation part.
 
     Args:
         characters: slug and name of each class, in the order of the logits; `NOBODY` is the last.
+        learned: weight ``[C, F]`` and bias ``[C]`` that were trained together with the backbone: then only
+            the embedding is fitted here, since a backbone sees in what it was trained on what to say of it.
 
     Returns:
         a head whose ``about`` holds its recipe and its figures on the validation part. On one
@@ -77,7 +84,7 @@ def train_head(parts: Parts, characters: Sequence[tuple[str, str]], recipe: Head
     """
     slugs = [slug for slug, _ in characters]
     with threadpool_limits(1):
-        tensors, doubted = _fit(parts, slugs, recipe)
+        tensors, doubted = _fit(parts, slugs, recipe, learned)
         logits = flat(parts.validation_features, recipe.layers) @ tensors["weight"].T + tensors["bias"]
         labels = np.array([slugs.index(picture.slug) for picture in parts.validation], np.int64)
         calibration = fit_calibration(logits, labels, slugs.index(NOBODY), precision=recipe.precision)
@@ -101,7 +108,9 @@ def train_head(parts: Parts, characters: Sequence[tuple[str, str]], recipe: Head
     )
 
 
-def _fit(parts: Parts, slugs: Sequence[str], recipe: HeadRecipe) -> tuple[dict[str, Floats], int]:
+def _fit(
+    parts: Parts, slugs: Sequence[str], recipe: HeadRecipe, learned: tuple[Floats, Floats] | None
+) -> tuple[dict[str, Floats], int]:
     """Weights for features as the backbone gives them, and how many labels were not believed."""
     x = flat(parts.train_features, recipe.layers)
     labels = np.array([slugs.index(picture.slug) for picture in parts.train], np.int64)
@@ -115,6 +124,10 @@ def _fit(parts: Parts, slugs: Sequence[str], recipe: HeadRecipe) -> tuple[dict[s
         shrinkage=recipe.shrinkage,
         width=min(recipe.width, components),
     )
+    if learned is not None:
+        weight, projection = _half(learned[0]), _half(projection / deviation)
+        tensors = {"weight": weight, "bias": learned[1]}
+        return tensors | {"projection": projection, "shift": shift - projection @ mean}, 0
     how = Descent(recipe.smoothing, recipe.l2, recipe.iterations)
     believed = trusted_labels(
         x,

@@ -1,4 +1,4 @@
-"""``whosthat train head`` from its pictures to its files."""
+"""``whosthat train head`` from its pictures, and a trained backbone, to the embedded model's files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.numpy import save_file
 
 from model.builtin.card import card as card_of
-from model.builtin.head import Head, write_head
+from model.builtin.head import CHANGES, Head, write_head
 from model.types import BundleInfo
 from training.agreement import agreement
 from training.errors import PicturesError
@@ -25,12 +26,15 @@ from training.head import (
     train_head,
 )
 from training.pictures import SPLITS, data_hash, part, read_pictures
+from training.tuned import read_tuned
 
 
 def run_head(
     *,
     folder: Path,
     table: Path | None,
+    tuned: Path | None,
+    rank: int,
     out: Path,
     seed: int,
     cache: Path | None,
@@ -41,7 +45,10 @@ def run_head(
 ) -> Head:
     """Train, measure, write ``head.safetensors`` and ``head.json`` to ``out``, say the figures.
 
-    The test part is read with ``final`` alone.
+    Args:
+        tuned: a bundle by the recipe *full* or *adapter* from the base ``wheel``: its backbone, as a change
+            of this ``rank`` (``backbone.safetensors``), and its head are taken over.
+        final: read and measure the test part as well.
     """
     recipe = HeadRecipe(seed=seed)
     cache = cache or default_cache()
@@ -49,6 +56,11 @@ def run_head(
     train, validation, test = (part(everything, split) for split in SPLITS)
     if not train or not validation:
         raise PicturesError(f"{folder} has no pictures to train on, or none to choose and calibrate by")
+    classes = classes_of(train)
+    learned = None if tuned is None else read_tuned(tuned, [slug for slug, _ in classes], rank)
+    difference = {} if learned is None else learned.difference
+    if learned is not None:
+        recipe = replace(recipe, layers=learned.layers, mirrored=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:
         looks = len(train) * (1 + recipe.mirrored) + len(validation) + len(test) * final
@@ -59,31 +71,35 @@ def run_head(
 
         parts = Parts(
             train,
-            features_of(train, cache, progress=step),
+            features_of(train, cache, difference=difference, progress=step),
             features_of(train if recipe.mirrored else [], cache, mirrored=True, progress=step),
             validation,
-            features_of(validation, cache, progress=step),
+            features_of(validation, cache, difference=difference, progress=step),
         )
-        test_features = features_of(test if final else [], cache, progress=step)
+        test_features = features_of(test if final else [], cache, difference=difference, progress=step)
 
         bar = bars.add_task("fitting the head", total=1)
-        head = train_head(parts, classes_of(train), recipe)
+        head = train_head(parts, classes, recipe, None if learned is None else learned.head)
         about = dict(head.about) | {
             "data": data_hash([*train, *validation]),
             "pictures": {"train": len(train), "validation": len(validation), "test": len(test)},
             "fingerprint": fingerprint(head),
         }
+        if learned is not None:
+            about["backbone"] = {"rank": rank, "recipe": dict(learned.recipe)}
         step(1)
 
         shown = random.Random(seed).sample(validation, min(compare, len(validation)))  # noqa: S311
         if shown:
             bar = bars.add_task("comparing ONNX with torch", total=len(shown))
-            about["agreement"] = agreement(head, shown, step)
+            about["agreement"] = agreement(head, difference, shown, step)
     if final:
         info = BundleInfo("head", head.characters, head.calibration)
         logits = head.logits(flat(test_features, head.layers))
         about["metrics"] = about["metrics"] | {"test": measure_part(logits, test, info)}
     write_head(out, head.tensors(), about)
+    if learned is not None:
+        save_file(dict(learned.content), out / CHANGES)
     if card is not None:
         card.write_text(card_of(about), encoding="utf-8")
     for split, figures in about["metrics"].items():

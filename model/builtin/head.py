@@ -23,7 +23,7 @@ from model.preprocess import Floats
 from model.types import Calibration
 
 HERE = Path(__file__).parent
-TENSORS, ABOUT = "head.safetensors", "head.json"
+TENSORS, ABOUT, CHANGES = "head.safetensors", "head.json", "backbone.safetensors"
 WIDTH = 384  # of the backbone
 
 
