@@ -116,11 +116,7 @@ async def allow(session: AsyncSession, post_id: int, person_id: int, at: datetim
     """
     if await consented(session, post_id):
         return False
-    row = await session.scalar(select(ConsentRow).where(ConsentRow.post_id == post_id))
-    if row is None:
-        row = ConsentRow(post_id=post_id)
-        session.add(row)
-    row.person_id, row.granted, row.created_at, row.withdrawn_at = person_id, True, at, None
+    await _agree(session, post_id, person_id, at)
     wide = await _wide(session, person_id)
     standing = _standing(wide)
     if standing == "ask":
@@ -129,9 +125,30 @@ async def allow(session: AsyncSession, post_id: int, person_id: int, at: datetim
         for each in wide:
             each.withdrawn_at = at
     await session.flush()
+    await _mark_picture(session, post_id, at)
+    return True
+
+
+async def agree(session: AsyncSession, post_id: int, person_id: int, at: datetime) -> None:
+    """Agree to one post and to nothing else: what is posted later is asked about as before."""
+    row = await session.scalar(select(ConsentRow).where(ConsentRow.post_id == post_id))
+    if row is None or not row.granted or row.withdrawn_at is not None:
+        await _agree(session, post_id, person_id, at)
+        await session.flush()
+        await _mark_picture(session, post_id, at)
+
+
+async def _agree(session: AsyncSession, post_id: int, person_id: int, at: datetime) -> None:
+    row = await session.scalar(select(ConsentRow).where(ConsentRow.post_id == post_id))
+    if row is None:
+        row = ConsentRow(post_id=post_id)
+        session.add(row)
+    row.person_id, row.granted, row.created_at, row.withdrawn_at = person_id, True, at, None
+
+
+async def _mark_picture(session: AsyncSession, post_id: int, at: datetime) -> None:
     picture = select(BlobRow.sha256).join(PostRow, PostRow.blob_id == BlobRow.id).where(PostRow.id == post_id)
     await mark_snapshots(session, picture, at)
-    return True
 
 
 async def consented(session: AsyncSession, post_id: int) -> bool:

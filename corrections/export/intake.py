@@ -22,7 +22,6 @@ from corrections.review.types import Labels, Moderator, Status
 from corrections.tables import (
     BlobRow,
     CaseRow,
-    ConsentRow,
     DecisionRow,
     PostRow,
     PredictionRow,
@@ -144,7 +143,8 @@ class Intake:
                 )
             ).one()
             if agreed:
-                await _agree(session, post.id, await people.person_id(session, key, at), blob.sha256, at)
+                # For this post alone: the next import says for itself whether it may be learned from.
+                await consent.agree(session, post.id, await people.person_id(session, key, at), at)
             if split is not None:
                 await self._place(session, blob, split, policy, at)
 
@@ -224,19 +224,6 @@ class Intake:
             if len(rows) < _AT_ONCE:
                 return
             last = rows[-1][0]
-
-
-async def _agree(session: AsyncSession, post: int, person: int, sha256: str, at: datetime) -> None:
-    """For this post alone: the next import says for itself whether its pictures may be learned from."""
-    row = await session.scalar(select(ConsentRow).where(ConsentRow.post_id == post))
-    if row is not None and row.granted and row.withdrawn_at is None:
-        return
-    if row is None:
-        row = ConsentRow(post_id=post)
-        session.add(row)
-    row.person_id, row.granted, row.created_at, row.withdrawn_at = person, True, at, None
-    await session.flush()
-    await consent.mark_snapshots(session, select(BlobRow.sha256).where(BlobRow.sha256 == sha256), at)
 
 
 async def _group(session: AsyncSession, group: int) -> Group:
