@@ -10,7 +10,7 @@ SPECS := $(wildcard ../shared/specs)
 export WHOSTHAT_PICTURES ?= $(abspath $(PICTURES))
 export WHOSTHAT_SPECS ?= $(abspath $(SPECS))
 
-.PHONY: run test lint format bench bench-review bench-gate lock setup setup-dev clean
+.PHONY: run test lint format bench bench-review bench-gate bench-life lock setup setup-dev clean
 
 run: setup ## set everything up and run the bot and its page
 	@exec $(BIN)/whosthat run
@@ -56,6 +56,9 @@ bench-review: setup-dev ## how clean an export is, beside majority vote and Dawi
 
 bench-gate: setup-dev ## whether the gate refuses what is worse and promotes what is better
 	@$(BIN)/python -m tests.bench.gate $(ARGS)
+
+bench-life: setup-dev ## whether the bot gets better by being corrected, drawn
+	@$(BIN)/python -m tests.bench.life $(ARGS)
 
 lock: ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/pip install -q uv
