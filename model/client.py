@@ -6,16 +6,19 @@ import asyncio
 import io
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 
 from model.errors import DeadlinePassed, WorkerGone
+from model.reasons import Reason
 from model.types import BundleInfo, Sight
-from model.worker import protocol
+from model.worker import protocol, reasons
 from model.worker.options import unix_path
+
+T = TypeVar("T")
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
@@ -79,10 +82,38 @@ class WorkerClient:
         reply = await self._ask(
             "POST", "/v1/identify", picture, headers, self.deadline if deadline is None else deadline
         )
-        try:
-            return protocol.sight_from_json(reply)
-        except (KeyError, TypeError, ValueError) as error:
-            raise WorkerGone("what answers at the worker's address speaks another protocol") from error
+        return _read(protocol.sight_from_json, reply)
+
+    async def why(self, picture: bytes, *, character: str = "", deadline: float | None = None) -> Reason:
+        """Explain one encoded picture, see `model.reasons.Explainer`.
+
+        Raises:
+            PictureError, WorkerBusy, DeadlinePassed, WorkerGone, WorkerError: see `model.errors`.
+        """
+        headers = {
+            protocol.REQUEST_ID: uuid.uuid4().hex,
+            reasons.CHARACTER: reasons.slug_to_header(character),
+            "Content-Type": "application/octet-stream",
+        }
+        reply = await self._ask(
+            "POST", "/v1/why", picture, headers, self.deadline if deadline is None else deadline
+        )
+        return _read(reasons.reason_from_json, reply)
+
+    async def sheet(self, pictures: Sequence[bytes], *, deadline: float | None = None) -> bytes:
+        """Small versions of a few encoded pictures side by side, as one JPEG.
+
+        Raises:
+            PictureError, WorkerBusy, DeadlinePassed, WorkerGone, WorkerError: see `model.errors`.
+        """
+        headers = {
+            protocol.REQUEST_ID: uuid.uuid4().hex,
+            reasons.SIZES: reasons.sizes_to_header(pictures),
+            "Content-Type": "application/octet-stream",
+        }
+        seconds = self.deadline if deadline is None else deadline
+        reply = await self._ask("POST", "/v1/sheet", b"".join(pictures), headers, seconds)
+        return _read(reasons.sheet_from_json, reply)
 
     async def ready(self) -> bool:
         """Whether the worker can answer right now; never raises, never waits long."""
@@ -178,6 +209,13 @@ class WorkerClient:
             )
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
+
+
+def _read(read: Callable[[Mapping[str, Any]], T], reply: Mapping[str, Any]) -> T:
+    try:
+        return read(reply)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WorkerGone("what answers at the worker's address speaks another protocol") from error
 
 
 class _WarmingError(Exception):

@@ -14,11 +14,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as PebbleTimeout
 from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -27,6 +28,8 @@ from model.errors import PictureError, WorkerGone
 from model.preprocess import Preprocess
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _START_SECONDS = 60.0
@@ -78,13 +81,19 @@ class Decoders:
             PictureError: it is not read; also *damaged* when it killed the child, *too-slow* out of time.
             WorkerGone: no child can be started.
         """
+        return await self.call(_decode_here, data, self.options.limits, how, keep)
+
+    async def call(self, work: Callable[..., T | PictureError], *arguments: object) -> T:
+        """Have a child do ``work``, which returns a PictureError instead of raising it.
+
+        Raises:
+            PictureError, WorkerGone: see `decode`.
+        """
         for _ in range(2):  # a pool can break for reasons that are none of this picture's
             pool = self._working()
-            future = pool.schedule(
-                _decode_here, args=(data, self.options.limits, how, keep), timeout=self.options.seconds
-            )
+            future = pool.schedule(work, args=arguments, timeout=self.options.seconds)
             try:
-                decoded = await asyncio.wrap_future(future)
+                done: T | PictureError = await asyncio.wrap_future(future)
             except PebbleTimeout:
                 raise PictureError(
                     "too-slow", f"the picture was not decoded within {self.options.seconds:g} s"
@@ -100,9 +109,9 @@ class Decoders:
                 log.warning("the decoders are started again: %s", error)
                 self._broken(pool)
             else:
-                if isinstance(decoded, PictureError):
-                    raise decoded
-                return decoded
+                if isinstance(done, PictureError):
+                    raise done
+                return done
         raise WorkerGone("the processes that decode pictures do not stay alive")
 
     def pids(self) -> list[int]:

@@ -38,6 +38,7 @@ class Admission:
         self.bytes = 0
         self.inside: Counter[str] = Counter()
         self.seconds_each = 0.1  # what one request takes of the house, smoothed
+        self._somebody_left = asyncio.Event()
 
     def __len__(self) -> int:
         return self.inside.total()
@@ -56,6 +57,13 @@ class Admission:
             self.inside[key] -= 1
             if not self.inside[key]:
                 del self.inside[key]
+            self._somebody_left.set()
+
+    async def alone(self) -> None:
+        """Return when nobody but the caller, who is inside, is there."""
+        while len(self) > 1:
+            self._somebody_left.clear()
+            await self._somebody_left.wait()
 
     def took(self, seconds: float) -> None:
         """Note how long one picture kept the house busy."""

@@ -15,13 +15,15 @@ from typing import Any
 from aiohttp import web
 
 from model.errors import DeadlinePassed, ModelError, PictureError
-from model.worker import protocol
+from model.worker import protocol, reasons
 from model.worker.engine import Engine
+from model.worker.explaining import Explaining
 from model.worker.queue import Ticket
 
 log = logging.getLogger(__name__)
 
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+EXPLAINING: web.AppKey[Explaining] = web.AppKey("explaining", Explaining)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -29,7 +31,10 @@ def make_app(engine: Engine) -> web.Application:
     """An application around a started engine."""
     app = web.Application(middlewares=[_errors])
     app[ENGINE] = engine
+    app[EXPLAINING] = Explaining(engine)
     app.router.add_post("/v1/identify", identify)
+    app.router.add_post("/v1/why", why)
+    app.router.add_post("/v1/sheet", sheet)
     app.router.add_get("/v1/bundle", bundle)
     app.router.add_post("/v1/bundle", swap)
     app.router.add_get("/healthz", alive)
@@ -68,6 +73,52 @@ async def identify(request: web.Request) -> web.Response:
         raise
     finally:
         log.info("%s %s in %.0f ms", id_, outcome, (time.perf_counter() - began) * 1000)
+
+
+async def why(request: web.Request) -> web.Response:
+    """``POST /v1/why``: raw bytes in, what a character's probability hangs on out; one at a time."""
+    explaining = request.app[EXPLAINING]
+    character = reasons.slug_from_header(request.headers.get(reasons.CHARACTER, ""))
+
+    async def explained(picture: bytes) -> dict[str, Any]:
+        return reasons.reason_to_json(await explaining.why(picture, character))
+
+    with explaining.turn():
+        return await _behind(request, explained)
+
+
+async def sheet(request: web.Request) -> web.Response:
+    """``POST /v1/sheet``: a few pictures in, one picture of them all out."""
+    sizes = request.headers.get(reasons.SIZES, "")
+
+    async def drawn(body: bytes) -> dict[str, Any]:
+        try:
+            pictures = reasons.apart(body, sizes)
+        except ValueError as error:
+            raise PictureError("damaged", str(error)) from None
+        return reasons.sheet_to_json(await request.app[EXPLAINING].sheet(pictures))
+
+    return await _behind(request, drawn)
+
+
+async def _behind(request: web.Request, work: Callable[[bytes], Awaitable[dict[str, Any]]]) -> web.Response:
+    """What is done behind everybody who waits for an answer: admitted, within a deadline, counted."""
+    engine = request.app[ENGINE]
+    options = engine.options
+    seconds = _seconds(request.headers.get(protocol.DEADLINE), options.deadline, options.longest_deadline)
+    try:
+        if (request.content_length or 0) > options.max_bytes:
+            raise _too_many(options.max_bytes)
+        with engine.admission.enter(request.path) as ticket:
+            try:
+                async with asyncio.timeout(seconds):
+                    body, _ = await _body(request, options.max_bytes, ticket)
+                    return web.json_response(await work(body))
+            except TimeoutError:
+                raise DeadlinePassed(f"not done within {seconds:g} s") from None
+    except ModelError as error:
+        engine.counters[f"refused {error.reason}"] += 1
+        raise
 
 
 async def bundle(request: web.Request) -> web.Response:
