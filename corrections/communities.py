@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.characters import next_revision
 from corrections.errors import BadSetting
+from corrections.memory import changes
 from corrections.people import community_id, find_community, person_id
 from corrections.tables import (
     CaseRow,
@@ -146,6 +147,7 @@ async def moved(session: AsyncSession, old: Community, new: Community, at: datet
     if await session.scalar(select(CharacterRow.id).where(proposals).limit(1)) is not None:
         revision = await next_revision(session)
         await session.execute(update(CharacterRow).where(proposals).values(revision=revision))
+    await changes.noted_everywhere(session, at)
 
 
 async def _join(session: AsyncSession, other: int, one: int) -> None:

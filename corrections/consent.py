@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from corrections.memory import changes
 from corrections.tables import BlobRow, ConsentRow, PostRow, SnapshotItemRow, SnapshotRow
 
 Standing = Literal["ask", "from-now", "all", "never"]
@@ -168,7 +169,7 @@ def _pictures_of(person_id: int) -> Select[str]:
 async def mark_snapshots(session: AsyncSession, pictures: Select[str], at: datetime) -> None:
     """Say in the snapshots which of these pictures nobody agrees to any more, and which somebody does again.
 
-    In a community's own snapshot its own posters alone count.
+    In a community's own snapshot its own posters alone count. Memories are told to look again, too.
 
     Args:
         pictures: selects their SHA-256.
@@ -198,3 +199,4 @@ async def mark_snapshots(session: AsyncSession, pictures: Select[str], at: datet
         .values(withdrawn_at=None),
         execution_options=quietly,
     )
+    await changes.noted_pictures(session, pictures, at)

@@ -28,6 +28,7 @@ from corrections.blobs import BlobStore
 from corrections.cases import WITHDRAWN
 from corrections.consent import mark_snapshots
 from corrections.homes import empty_homes, homes_of
+from corrections.memory import changes, features
 from corrections.people import Pseudonyms
 from corrections.posts import FORGOTTEN_MESSAGE
 from corrections.replies import take_replies
@@ -199,6 +200,7 @@ async def _pictures(session: AsyncSession, store: BlobStore, who: int, at: datet
     await asyncio.to_thread(lambda: [store.delete(blob.sha256, blob.format) for blob in blobs])
     for some in _slices([blob.id for blob in blobs]):
         these = BlobRow.id.in_(some)
+        await features.drop(session, some)
         referred = or_(
             exists().where(PostRow.blob_id == BlobRow.id),
             exists().where(VoteEventRow.blob_id == BlobRow.id),
@@ -256,6 +258,7 @@ async def _withdraw(session: AsyncSession, who: int, cases: Iterable[int], at: d
     for some in _slices(sorted(cases)):
         these = CaseRow.id.in_(some), ~left.correlate(CaseRow)
         gone |= set(await session.scalars(select(CaseRow.id).where(*these)))
+        await changes.noted(session, some, at)
         await session.execute(
             update(CaseRow)
             .where(*these)

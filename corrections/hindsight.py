@@ -9,6 +9,7 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.cases import APPROVED, OPEN
+from corrections.memory.said import said_of
 from corrections.replies import latest_about
 from corrections.tables import (
     FORGOTTEN,
@@ -53,9 +54,7 @@ async def corrected(
     while len(found) < limit:
         query = (
             select(
-                PredictionRow.id,
-                PredictionRow.verdict,
-                PredictionRow.character,
+                PredictionRow,
                 BlobRow.sha256,
                 CaseRow.status,
                 CaseRow.decided,
@@ -78,14 +77,15 @@ async def corrected(
         if last is not None:
             query = query.where(PredictionRow.id < last)
         rows = (await session.execute(query)).all()
-        for number, verdict, character, sha256, status, decided, leading in rows:
+        for row, sha256, status, decided, leading in rows:
             labels = decided if status == APPROVED else leading
             if labels is None or len(labels) > 1:
                 continue
-            slug, said = "".join(labels), "" if verdict == Verdict.NOBODY else character
-            if slug != said and (reply := await latest_about(session, number)) is not None:
-                found.append(Corrected(number, sha256, slug, reply))
+            told = said_of(row)  # where memory knew better, there is nothing to be told any more
+            slug, said = "".join(labels), "" if told.verdict is Verdict.NOBODY else told.character
+            if slug != said and (reply := await latest_about(session, row.id)) is not None:
+                found.append(Corrected(row.id, sha256, slug, reply))
         if len(rows) < _AT_ONCE:
             break
-        last = rows[-1][0]
+        last = rows[-1][0].id
     return found[:limit]

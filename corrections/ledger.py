@@ -21,11 +21,13 @@ from corrections.export.facade import Exports
 from corrections.hindsight import Corrected
 from corrections.keeping import Keeping
 from corrections.links import Links
+from corrections.memory.facade import LedgerMemory
 from corrections.naming import slug_for
 from corrections.opening import Parts, open_parts
 from corrections.privacy import Privacy
 from corrections.review.agreement import ReviewRules
 from corrections.review.facade import Review
+from corrections.teaching import Teaching
 from corrections.types import (
     Address,
     Community,
@@ -33,6 +35,7 @@ from corrections.types import (
     MyVote,
     Person,
     PredictionView,
+    Recalled,
     Recorded,
     Seen,
     Tally,
@@ -52,8 +55,10 @@ class Ledger(Keeping):
         self.review = Review(parts, rules, self._current)
         self.links = Links(parts)
         self.exports = Exports(parts)
+        self.memory = LedgerMemory(parts, self._current)
         self._finder = CaseFinder()
         self.privacy = Privacy(parts, self._finder, self._rescored)
+        self.teaching = Teaching(parts, self._finder, self.review, proposals_per_day)
 
     @classmethod
     async def open(
@@ -95,6 +100,7 @@ class Ledger(Keeping):
         milliseconds: float,
         at: datetime,
         since: datetime | None = None,
+        recalled: Recalled | None = None,
     ) -> Recorded:
         """Keep one picture of one message, and what a bundle said of it.
 
@@ -105,10 +111,11 @@ class Ledger(Keeping):
             seen: the picture as it is to be kept.
             bundle: which model answered; one prediction a picture of a message and bundle is kept.
             level: at which of its levels of speed.
-            answer: what it said; the ten likeliest are kept.
+            answer: what it said by itself; the ten likeliest are kept.
             milliseconds: how long that took.
             at: when, with a time zone.
             since: when the picture began to be looked at, if that is not the same.
+            recalled: what memory made of ``answer``, which is the bundle's own; None where there is none.
 
         Raises:
             Withdrawn: the message has been deleted meanwhile; nothing is kept.
@@ -122,9 +129,9 @@ class Ledger(Keeping):
         key = self._message_key(address)
         sha256 = await asyncio.to_thread(digest, seen.stored)
         poster_key = self.person_key(poster)
-        entry = posts.Entry(
-            address, slot, poster_key, key, seen, sha256, bundle, level, answer, milliseconds, at, since or at
-        )
+        looked = (bundle, level, answer, milliseconds, at, since or at, recalled)
+        entry = posts.Entry(address, slot, poster_key, key, seen, sha256, *looked)
+        said = answer if recalled is None else recalled.answer
         # Written before the transaction, so that nobody waits for the disk twice.
         await self._put(sha256, seen)
 
@@ -139,7 +146,7 @@ class Ledger(Keeping):
                 raise
             if done.new:  # a sweep may have removed the file since
                 await self._put(sha256, seen)
-                await self.review.recorded(session, done.post_id, answer, bundle, at)
+                await self.review.recorded(session, done.post_id, said, bundle, at)
             return done
 
         return await self.work.write(work)

@@ -9,13 +9,16 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.addresses import address_of, posted_in
-from corrections.cases import CaseFinder, case_for
+from corrections.cases import APPROVED, CaseFinder, case_for
 from corrections.errors import WasForgotten, Withdrawn
+from corrections.memory import changes, features
+from corrections.memory.said import recalled_of, said_of, written
 from corrections.people import community_id, person_id
 from corrections.replies import latest_about, take_replies
 from corrections.tables import (
     FORGOTTEN,
     BlobRow,
+    CaseRow,
     CommunityRow,
     PersonRow,
     PostRow,
@@ -23,8 +26,8 @@ from corrections.tables import (
     ReplyRow,
     TombstoneRow,
 )
-from corrections.types import Address, PredictionView, Recorded, Seen
-from model.types import Answer, Ranked, Verdict
+from corrections.types import Address, PredictionView, Recalled, Recorded, Seen
+from model.types import Answer
 
 RANKED_KEPT = 10
 """How many of the likeliest characters are kept with a prediction."""
@@ -55,6 +58,7 @@ class Entry:
     milliseconds: float
     at: datetime
     since: datetime
+    recalled: Recalled | None = None
 
 
 async def recorded(session: AsyncSession, address: Address, slot: int, bundle: str) -> Recorded | None:
@@ -97,10 +101,14 @@ async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Rec
         known=answer.known,
         ranked=[(r.character, r.probability) for r in answer.ranked[:RANKED_KEPT]],
         milliseconds=entry.milliseconds,
+        memory=None if entry.recalled is None else entry.recalled.version,
+        how="" if entry.recalled is None else entry.recalled.how,
+        said=None if entry.recalled is None else written(entry.recalled, RANKED_KEPT),
         created_at=entry.at,
     )
     session.add(prediction)
     await session.flush()
+    await _remember(session, post_id, entry)
     return Recorded(prediction.id, post_id, new=True)
 
 
@@ -141,6 +149,22 @@ async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
     return post.id
 
 
+async def _remember(session: AsyncSession, post_id: int, entry: Entry) -> None:
+    """Keep what the bundle saw beside the picture; a case that is approved may have more to go by now."""
+    blob, case, status = (
+        await session.execute(
+            select(PostRow.blob_id, PostRow.case_id, CaseRow.status)
+            .join(CaseRow, PostRow.case_id == CaseRow.id)
+            .where(PostRow.id == post_id)
+        )
+    ).one()
+    looked = features.features(entry.bundle, entry.seen.embedding, entry.seen.marks, entry.answer.ranked)
+    if looked is not None:
+        await features.keep(session, blob, looked, entry.at)
+    if status == APPROVED:
+        await changes.noted(session, [case], entry.at)
+
+
 async def kept(session: AsyncSession, sha256: str) -> bool:
     """Whether the bytes of a picture are there for somebody."""
     found = await session.scalar(
@@ -178,24 +202,26 @@ async def prediction(session: AsyncSession, prediction_id: int) -> PredictionVie
     ).one_or_none()
     if found is None:
         return None
-    said, post, platform, native, poster_key, sha256 = found
+    row, post, platform, native, poster_key, sha256 = found
+    said = said_of(row)
     return PredictionView(
-        prediction_id=said.id,
+        prediction_id=row.id,
         address=address_of(post.platform, native, post.channel, post.message),
         community=(platform, native),
         slot=post.slot,
         poster_key=poster_key,
         character=said.character,
         confidence=said.confidence,
-        verdict=Verdict(said.verdict),
+        verdict=said.verdict,
         known=said.known,
-        ranked=tuple(Ranked(character, probability) for character, probability in said.ranked),
+        ranked=said.ranked,
         blob_sha256=sha256,
-        bundle=said.bundle,
-        level=said.level,
-        milliseconds=said.milliseconds,
-        at=said.created_at,
+        bundle=row.bundle,
+        level=row.level,
+        milliseconds=row.milliseconds,
+        at=row.created_at,
         reply=await latest_about(session, prediction_id),
+        recalled=recalled_of(row),
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from corrections.blobs import BlobStore, Stray
 from corrections.cases import APPROVED, OPEN
 from corrections.consent import post_consented
+from corrections.memory import changes, features
 from corrections.people import FORGOTTEN_PERSON
 from corrections.review.priority import GONE
 from corrections.tables import BlobRow, CaseRow, PostRow, TombstoneRow, VoteRow
@@ -80,6 +81,7 @@ async def sweep(
     if disk_cap_bytes is not None:
         total = _sum(total, await _to_cap(work, store, disk_cap_bytes, now))
     await work.write(lambda session: _unbury(session, now))
+    await work.write(lambda session: changes.prune(session, now))
     return _sum(total, await _sweep_strays(work, store))
 
 
@@ -170,6 +172,9 @@ async def _erase(session: AsyncSession, store: BlobStore, blobs: list[BlobRow], 
         blob.erased_at = at
     if blobs:
         await session.flush()
+        await features.drop(session, [blob.id for blob in blobs])
+        gone = select(BlobRow.sha256).where(BlobRow.id.in_([blob.id for blob in blobs]))
+        await changes.noted_pictures(session, gone, at)
         await _nothing_to_see(session, [blob.id for blob in blobs])
     return Swept(sum(size > 0 for size in sizes), sum(sizes))
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-from model.types import Ranked, Verdict
+from model.types import Answer, Ranked, Verdict
 
 Person = tuple[str, str]
 """Somebody on a platform: (platform, user id)."""
+
+How = Literal["", "same", "like"]
+"""What memory did to an answer, see `Recalled`."""
 
 Community = tuple[str, str]
 """A Discord server, a Telegram group, a private chat or a web session: (platform, its id there)."""
@@ -66,6 +70,8 @@ class Seen:
     width: int
     height: int
     sha256: str
+    embedding: tuple[float, ...] = ()
+    marks: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,27 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What memory had to do with an answer; ``version`` is the memory's.
+
+    ``how``: "same" when people said who is in this very picture or a copy of it, "like" when pictures like it
+    made a difference, "" when it made none. ``answer`` is what is said then, ``slugs`` whom people named
+    ("same": none for nobody on the list).
+    """
+
+    version: int
+    how: How
+    answer: Answer
+    slugs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionView:
     """One answer, with the picture it was about.
 
     ``address`` is None once the message was deleted, ``reply`` until the answer was posted. ``poster_key``
     is the poster's person key in hex (compare with `Ledger.person_key`). ``ranked`` has the ten likeliest.
+    All of it is as it was said; ``recalled``: what memory had to do with that, None where there was none.
     """
 
     prediction_id: int
@@ -101,6 +123,7 @@ class PredictionView:
     milliseconds: float
     at: datetime
     reply: Address | None
+    recalled: Recalled | None = None
 
 
 @dataclass(frozen=True, slots=True)

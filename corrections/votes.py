@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from corrections.addresses import address_of
 from corrections.characters import ids_of
 from corrections.errors import NotFound
+from corrections.memory.said import said_of
 from corrections.tables import (
     BlobRow,
     CharacterRow,
@@ -30,7 +31,6 @@ from corrections.tables import (
 )
 from corrections.types import Community, MyVote, Tally, VoteReceipt
 from corrections.vocabulary import Vocabulary
-from model.types import Verdict
 
 VOTE, AGAIN, UNDO = "vote", "again", "undo"
 
@@ -262,8 +262,8 @@ async def votes_of(session: AsyncSession, person_id: int, limit: int, before: in
             position=row.event_id,
             prediction_id=row.prediction_id,
             labels=frozenset(labels[row.id]),
-            said=said.character,
-            verdict=Verdict(said.verdict),
+            said=said_of(said).character,
+            verdict=said_of(said).verdict,
             blob_sha256=sha256,
             address=address_of(post.platform, native, post.channel, post.message),
             at=row.created_at,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections import pinyin
 from corrections.characters import load, next_revision
+from corrections.memory import changes
 from corrections.people import community_id, person_id
 from corrections.review import figures, naming
 from corrections.review.scoped import Scoped
@@ -145,6 +146,11 @@ class Characters(Scoped):
             await change(session, row)
             if naming.state(row) != before:
                 session.add(naming.entry(row, me, row.community_id or where, action, before, now))
+                if action in (
+                    naming.MERGE,
+                    naming.REFUSE,
+                ):  # its pictures show somebody else now
+                    await changes.noted_everywhere(session, now)
                 await session.flush()
             named.clear()
             named.update(await naming.cases_naming(session, row.id))

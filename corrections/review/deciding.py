@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 
 from corrections import characters
 from corrections.cases import APPROVED, WITHDRAWN
+from corrections.memory import changes
 from corrections.review.judging import Ruling, judge
 from corrections.review.scores import OPEN
 from corrections.review.types import Labels
@@ -57,6 +58,8 @@ async def settle(
     if ruling.bulk:
         after["bulk"] = True
     session.add(_entry(row, ruling.by, ruling.action, state, after, ruling.at))
+    if APPROVED in (state["status"], row.status):
+        await changes.noted(session, [row.id], ruling.at)
     return touched
 
 
@@ -96,6 +99,8 @@ async def undone(session: AsyncSession, entry: DecisionRow, row: CaseRow, ruling
     row.claimed_by = row.claimed_until = None
     after = {**before, "revision": row.revision, "undoes": entry.id}
     session.add(_entry(row, ruling.by, UNDO, state, after, ruling.at))
+    if APPROVED in (state["status"], row.status):
+        await changes.noted(session, [row.id], ruling.at)
     await session.flush()
     return touched
 

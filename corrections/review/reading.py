@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections.memory.said import said_of
 from corrections.review.agreement import Record
 from corrections.review.types import Guess, Labels
 from corrections.tables import (
@@ -25,7 +26,6 @@ from corrections.tables import (
 )
 from corrections.types import Community
 from corrections.vocabulary import Vocabulary
-from model.types import Ranked, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,15 @@ async def guesses(session: AsyncSession, cases: Collection[int]) -> dict[int, Gu
 
 
 def guess(row: PredictionRow) -> Guess:
-    """One prediction."""
+    """One prediction, as it was said."""
+    said = said_of(row)
     return Guess(
         prediction_id=row.id,
-        character=row.character,
-        verdict=Verdict(row.verdict),
-        confidence=row.confidence,
-        known=row.known,
-        ranked=tuple(Ranked(character, probability) for character, probability in row.ranked),
+        character=said.character,
+        verdict=said.verdict,
+        confidence=said.confidence,
+        known=said.known,
+        ranked=said.ranked,
         bundle=row.bundle,
     )
 

@@ -1,6 +1,7 @@
 """The tables of the ledger. No object of these classes leaves the package."""
 
 from corrections.tables.base import Table, UtcTime
+from corrections.tables.memory import FeatureRow, MemoryChangeRow
 from corrections.tables.people import CharacterRow, CommunityRow, PersonRow, PropertyRow
 from corrections.tables.pictures import FORGOTTEN, BlobRow, CaseRow, PostRow, PredictionRow, ReplyRow
 from corrections.tables.release import (
@@ -30,8 +31,10 @@ __all__ = [
     "CommunitySettingsRow",
     "ConsentRow",
     "DecisionRow",
+    "FeatureRow",
     "FormerCommunityRow",
     "LinkRow",
+    "MemoryChangeRow",
     "PersonRow",
     "PostRow",
     "PredictionRow",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
@@ -100,7 +101,11 @@ class PostRow(Table):
 class PredictionRow(Table):
     """What one bundle said of one post. Its id is in the button ids, so no id is ever used twice.
 
-    ``ranked`` holds [slug, probability] of the ten likeliest, the likeliest first.
+    ``ranked`` holds [slug, probability] of the ten likeliest, the likeliest first. All of that is the
+    bundle's own opinion, so that its accuracy is counted by it. ``memory`` is the version of the memory that
+    had a say (None: there was none), ``how`` what it did ("same": somebody named this very picture or a copy;
+    "like": pictures like it made a difference), and ``said`` what was said then instead: ``verdict``,
+    ``character``, ``confidence``, ``known``, ``ranked`` and ``slugs``, see `corrections.recalling`.
     """
 
     __tablename__ = "predictions"
@@ -120,6 +125,9 @@ class PredictionRow(Table):
     known: Mapped[float]
     ranked: Mapped[list[tuple[str, float]]] = mapped_column(JSON)
     milliseconds: Mapped[float]
+    memory: Mapped[int | None] = mapped_column(KeyType)
+    how: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    said: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[Moment]
 
 

@@ -32,6 +32,7 @@ TABLES = {
 }
 TABLES |= {"community_settings", "former_communities"}
 TABLES |= {"snapshot_items", "links", "trust"}
+TABLES |= {"features", "memory_changes"}
 TABLES |= {"cases", "decisions", "consents", "split_groups", "snapshots", "tombstones"}
 
 
@@ -68,7 +69,7 @@ def revisions() -> list[str]:
 
 
 def test_the_revisions_are_one_line() -> None:
-    assert revisions()[:4] == ["0001", "0002", "0003", "0004"]
+    assert revisions()[:5] == ["0001", "0002", "0003", "0004", "0005"]
     assert len(ScriptDirectory.from_config(configuration()).get_heads()) == 1
 
 
