@@ -25,6 +25,8 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
 ├── Withdrawn               the message was deleted meanwhile: nothing of it is kept
 │   └── WasForgotten        its poster asked to be forgotten meanwhile
 ├── Stale                   the case has changed since it was shown; ``case`` is how it is now
+├── Contradicted            a picture is said to show somebody else already; ``slot`` and ``labels`` say
+│                           which and whom
 ├── SharedCharacter         all communities share that character: only the operator changes it
 ├── BadSetting              a community cannot choose that; ``reason`` is one of `BadSetting.REASONS`
 └── LabelError              a label is at fault
@@ -193,6 +195,22 @@ class Stale(LedgerError):
     def __init__(self, case: CaseView) -> None:
         super().__init__(f"case {case.case_id} has changed since it was shown")
         self.case = case
+
+
+class Contradicted(LedgerError):
+    """A picture that is taught is said to show somebody else already; nothing was written.
+
+    ``slot``: which of the pictures. ``labels``: whom, none for nobody on the list; None: moderators have set
+    it aside. ``mine``: whoever teaches has said so, instead of a moderator.
+    """
+
+    reason = "contradicted"
+
+    def __init__(self, slot: int, labels: tuple[str, ...] | None, mine: bool = False) -> None:
+        super().__init__(f"picture {slot + 1} is said to show {labels!r} already")
+        self.slot = slot
+        self.labels = labels
+        self.mine = mine
 
 
 class SharedCharacter(LedgerError):

@@ -10,15 +10,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections.cases import APPROVED
 from corrections.characters import load
 from corrections.people import person_id
 from corrections.review import deciding, rescoring
 from corrections.review.characters import Characters
 from corrections.review.decisions import Decisions
+from corrections.review.judging import Ruling
 from corrections.review.looking import AUTO
 from corrections.review.scoped import utc_now
 from corrections.review.scores import OPEN
-from corrections.review.types import Guess
+from corrections.review.types import Guess, Labels
 from corrections.tables import CaseRow, PostRow
 from corrections.vocabulary import Vocabulary
 from model.types import Answer
@@ -81,6 +83,14 @@ class Review(Characters, Decisions):
             bundle=bundle,
         )
         await self._scorer.shown(session, row, guess)
+
+    async def taught(self, session: AsyncSession, row: CaseRow, labels: Labels, ruling: Ruling) -> None:
+        """Approve a case as a moderator's example, in that transaction; `stir` afterwards."""
+        await self._settle(session, row, APPROVED, labels, ruling)
+
+    def stir(self) -> None:
+        """Decisions were committed: what follows from them is worked out soon."""
+        self._stir.set()
 
     async def rescore(self, at: datetime | None = None, everything: bool = False) -> int:
         """Work out anew how often people are right, and bring the open cases up to date that change by it.
