@@ -15,6 +15,7 @@ from bot.desk.moderation import Moderation
 from bot.desk.naming import Names
 from bot.desk.privacy import PrivacyDesk
 from bot.desk.recalling import mine, recalled
+from bot.desk.teaching import Teaching
 from bot.desk.types import (
     About,
     Ask,
@@ -73,6 +74,16 @@ class Desk:
         )
         self.privacy = PrivacyDesk(ledger, self._answers)
         self.moderation = Moderation(ledger, self._names)
+        self.teaching = Teaching(
+            eyes,
+            ledger,
+            limits,
+            self._communities,
+            self._names,
+            deadline=deadline,
+            caps=dict(caps or {}),
+            discord_training=discord_training,
+        )
 
     # -- asking ------------------------------------------------------------------------------------
 

@@ -985,3 +985,45 @@ console-training-serves = In service: { $bundle }
 console-training-start = Retrain
 console-training-begun = Begun { $at } UTC
 console-training-compared = What was compared
+
+## Teaching a character
+
+error-teach-none = Please add 1 to { $limit } pictures.
+error-teach-many = That is { $count } pictures: I take { $limit } at a time.
+error-teach-command = “{ $name }” means something else to me: please give the character's own name.
+error-teach-gone = I do not have those pictures any more: please teach them again.
+error-teach-others = Only whoever taught these pictures can say that they are right.
+error-teach-rejected = Moderators have set picture { $number } aside, so nothing was taught.
+error-teach-said = You have said that picture { $number } shows { $name }, so nothing was taught: take that back first, in /mycorrections.
+error-teach-said-nobody = You have said that picture { $number } shows nobody on the list, so nothing was taught: take that back first, in /mycorrections.
+error-teach-taken = Moderators have decided that picture { $number } shows { $name }, so nothing was taught. They can decide anew in the console.
+error-teach-taken-nobody = Moderators have decided that picture { $number } shows nobody on the list, so nothing was taught. They can decide anew in the console.
+teach-learned = Learned: { $name }. { $count ->
+    [one] One picture is an example
+   *[other] { $count } pictures are examples
+} from now on.
+teach-more = { $count ->
+    [one] One more picture is an example
+   *[other] { $count } more pictures are examples
+} of { $name } from now on.
+teach-again = Nothing new: I have these pictures of { $name } already.
+teach-proposed = Thank you, proposed: { $name }, with { $count ->
+    [one] one picture
+   *[other] { $count } pictures
+}.
+teach-proposed-more = Thank you, { $count ->
+    [one] one picture is
+   *[other] { $count } pictures are
+} proposed as { $name }.
+teach-waits = A moderator looks at that before it counts.
+teach-waits-operator = Whoever runs me looks at that before it counts.
+teach-left-out = Picture { $number } is left out. { $why }
+teach-only-same-discord = What comes from Discord may not be learned from here (discord.allow_training is off), so I will know these very pictures again, but not others like them.
+teach-only-same-never = You chose that I never learn from your pictures (/privacy), so I will know these very ones again, but not others like them.
+teach-only-same-others = They are somebody else's pictures: until their poster agrees, I will know these very ones again, but not others like them.
+teach-notice = I learn fictional characters only: please never teach a private person.
+teach-doubted = Nothing is taught as { $name } yet:
+teach-doubt = picture { $number } shows { $name }, I am sure
+teach-doubt-nobody = picture { $number } shows nobody I know
+teach-insist-hint = Say so if they are right all the same.
+teach-insist-moderator = If they are right all the same, a moderator can teach them.

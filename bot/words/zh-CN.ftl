@@ -826,3 +826,33 @@ console-training-serves = 现用模型：{ $bundle }
 console-training-start = 重新训练
 console-training-begun = 开始于 { $at } UTC
 console-training-compared = 比较结果
+
+## 教一个角色
+
+error-teach-none = 请附上 1 到 { $limit } 张图片。
+error-teach-many = 这里有 { $count } 张图片，我一次最多收 { $limit } 张。
+error-teach-command = “{ $name }”对我另有意思，请给出角色自己的名字。
+error-teach-gone = 那些图片已经不在我这里了，请重新教一次。
+error-teach-others = 只有教这些图片的人才能说它们没错。
+error-teach-rejected = 管理员已把第 { $number } 张图放在一边，所以什么也没有教。
+error-teach-said = 你说过第 { $number } 张图里是{ $name }，所以什么也没有教：请先在 /mycorrections 里撤回。
+error-teach-said-nobody = 你说过第 { $number } 张图里不是名单上的人，所以什么也没有教：请先在 /mycorrections 里撤回。
+error-teach-taken = 管理员已决定第 { $number } 张图里是{ $name }，所以什么也没有教。他们可以在控制台重新决定。
+error-teach-taken-nobody = 管理员已决定第 { $number } 张图里不是名单上的人，所以什么也没有教。他们可以在控制台重新决定。
+teach-learned = 学会了：{ $name }。从现在起有 { $count } 张图片作为例子。
+teach-more = 从现在起又多了 { $count } 张图片作为例子：{ $name }。
+teach-again = 没有新的：我已经有这些图片了，都是{ $name }。
+teach-proposed = 谢谢，已提议：{ $name }，附 { $count } 张图片。
+teach-proposed-more = 谢谢，已提议 { $count } 张图片：{ $name }。
+teach-waits = 管理员看过之后才算数。
+teach-waits-operator = 运行我的人看过之后才算数。
+teach-left-out = 第 { $number } 张图没有收。{ $why }
+teach-only-same-discord = 这里不能从 Discord 的内容中学习（discord.allow_training 未开启），所以我只会再认出这几张图，认不出与它们相似的图。
+teach-only-same-never = 你选择了不让我从你的图片中学习（/privacy），所以我只会再认出这几张图，认不出与它们相似的图。
+teach-only-same-others = 这些是别人的图片：在发图的人同意之前，我只会再认出这几张图，认不出与它们相似的图。
+teach-notice = 我只学虚构角色，请不要教真实的人。
+teach-doubted = 还没有作为{ $name }来学：
+teach-doubt = 第 { $number } 张图里是{ $name }，我很确定
+teach-doubt-nobody = 第 { $number } 张图里没有我认识的角色
+teach-insist-hint = 如果这些图确实没错，请告诉我。
+teach-insist-moderator = 如果这些图确实没错，可以请管理员来教。
