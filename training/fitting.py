@@ -135,27 +135,45 @@ def trusted_labels(
 ) -> NDArray[np.bool_]:
     """Which labels to believe, judged by classifiers that have not seen them.
 
-    A label is not believed when the classifier of the other folds gives it less than ``doubt`` and
-    some other class more than ``certainty``: confident learning (Northcutt et al., JAIR 2021, section
-    3) with fixed thresholds. Near copies (``groups``) are in one fold.
+    Returns:
+        ``[N]``, true where the label is believed, see `believable`.
+    """
+    said = second_opinions(x, labels, groups, classes, how, folds=folds, seed=seed)
+    return believable(said, labels, doubt=doubt, certainty=certainty)
+
+
+def second_opinions(
+    x: Floats, labels: Labels, groups: Sequence[str], classes: int, how: Descent, *, folds: int, seed: int
+) -> Floats:
+    """What classifiers say of each picture that have seen neither it nor a near copy of it (``groups``).
 
     Returns:
-        ``[N]``, true where the label is believed.
+        ``[N, C]``, log-probabilities; the label itself where there is nothing else to learn from.
     """
     names = sorted(set(groups))
     drawn = np.random.default_rng(seed).integers(0, folds, len(names))
     of_group = dict(zip(names, drawn.tolist(), strict=True))
     fold = np.array([of_group[group] for group in groups])
-    believed = np.ones(len(labels), np.bool_)
+    said = np.full((len(labels), classes), -100, np.float32)
+    said[np.arange(len(labels)), labels] = 0
     for number in range(folds):
         seen, unseen = fold != number, np.flatnonzero(fold == number)
         if not len(unseen) or not seen.any():
             continue
         weight, bias = fit_classifier(x[seen], labels[seen], classes, how)
-        p = np.exp(log_softmax(x[unseen] @ weight.T + bias))
-        own = p[np.arange(len(unseen)), labels[unseen]]
-        believed[unseen] = (own >= doubt) | (p.max(axis=1) <= certainty)
-    return believed
+        said[unseen] = log_softmax(x[unseen] @ weight.T + bias)
+    return said
+
+
+def believable(said: Floats, labels: Labels, *, doubt: float, certainty: float) -> NDArray[np.bool_]:
+    """``[N]``: not where the label is given less than ``doubt`` and another class more than ``certainty``.
+
+    That is confident learning (Northcutt et al., JAIR 2021, section 3) with fixed thresholds; ``said``
+    are those of `second_opinions`.
+    """
+    p = np.exp(said)
+    own = p[np.arange(len(labels)), labels]
+    return np.asarray((own >= doubt) | (p.max(axis=1) <= certainty))
 
 
 def fit_embedding(

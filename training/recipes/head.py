@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from model.preprocess import Floats
@@ -17,11 +18,12 @@ from model.types import NOBODY, Calibration
 from training.fitting import (
     Descent,
     Prior,
+    believable,
     fit_calibration,
     fit_classifier,
     fit_embedding,
     log_softmax,
-    trusted_labels,
+    second_opinions,
 )
 from training.job import Job, Trained
 from training.looking import Features, features_of, standard
@@ -74,16 +76,18 @@ class Fitted:
     """A head over features of an unchanged backbone, as `fit_head` finds it.
 
     ``weight`` ``[C, F]`` and ``bias`` ``[C]`` are for features less ``mean`` and over ``deviation``.
-    ``believed`` ``[N]`` says which training labels were learned from, ``shares`` ``[N, C]`` what an earlier
-    model gives each picture, ``counts`` ``[C]`` how much a picture of each class counts, ``smoothing`` how
-    much was taken from the labels.
+    ``believed`` ``[N]`` says which training labels were learned from, ``opinions`` ``[N, C]`` what
+    classifiers that have not seen the picture say (log-probabilities), ``shares`` ``[N, C]`` what an earlier
+    model gives it, ``counts`` ``[C]`` how much a picture of each class counts, ``smoothing`` how much was
+    taken from the labels.
     """
 
     weight: Floats
     bias: Floats
     mean: Floats
     deviation: Floats
-    believed: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    believed: NDArray[np.bool_]
+    opinions: Floats | None
     shares: Floats | None
     counts: Floats
     smoothing: float
@@ -125,7 +129,8 @@ def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
         mean, deviation = plain.mean(axis=0), plain.std(axis=0) + np.float32(1e-6)
         x = (plain - mean) / deviation
         how = Descent(recipe.smoothing, recipe.l2, recipe.iterations)
-        believed = _believed(job, x, how, recipe)
+        opinions = _opinions(job, x, how, recipe)
+        believed = _believed(job, opinions, recipe)
         counts = class_weights(labels[believed], classes, recipe.balance)
         prior = _prior(job, network, plain, mean, deviation)
         x, y = x[believed], labels[believed]
@@ -141,7 +146,18 @@ def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
         weight, bias = fit_classifier(x, y, classes, how, weights=counts[y], prior=prior, curve=curve)
         step(1)
     return Fitted(
-        weight, bias, mean, deviation, believed, shares, counts, how.smoothing, features, seen, tuple(curve)
+        weight=weight,
+        bias=bias,
+        mean=mean,
+        deviation=deviation,
+        believed=believed,
+        opinions=opinions,
+        shares=shares,
+        counts=counts,
+        smoothing=how.smoothing,
+        train=features,
+        validation=seen,
+        curve=tuple(curve),
     )
 
 
@@ -190,25 +206,24 @@ def calibrate(job: Job, logits: Floats, precision: float) -> Calibration:
         return fit_calibration(logits, labels, nobody, precision=precision, known=known)
 
 
-def _believed(
-    job: Job, x: Floats, how: Descent, recipe: Recipe
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    believed = np.ones(len(x), np.bool_)
-    if recipe.doubt > 0 and len(x) >= recipe.judges:
-        believed = trusted_labels(
-            x,
-            job.labels,
-            [picture.group for picture in job.train],
-            len(job.characters),
-            how,
-            folds=recipe.folds,
-            doubt=recipe.doubt,
-            certainty=recipe.certainty,
-            seed=job.seed,
-        )
-    if recipe.approved:
-        believed |= np.array([picture.source == "corrections" for picture in job.train])
-    return believed
+def approved(pictures: Sequence[Picture]) -> NDArray[np.bool_]:
+    """``[N]``: whose labels moderators have approved."""
+    return np.array([picture.source == "corrections" for picture in pictures], np.bool_)
+
+
+def _opinions(job: Job, x: Floats, how: Descent, recipe: Recipe) -> Floats | None:
+    """Nobody's when all labels are to be believed, or there are too few to judge by."""
+    if recipe.doubt <= 0 or len(x) < recipe.judges:
+        return None
+    groups, classes = [picture.group for picture in job.train], len(job.characters)
+    return second_opinions(x, job.labels, groups, classes, how, folds=recipe.folds, seed=job.seed)
+
+
+def _believed(job: Job, opinions: Floats | None, recipe: Recipe) -> NDArray[np.bool_]:
+    believed = np.ones(len(job.train), np.bool_)
+    if opinions is not None:
+        believed = believable(opinions, job.labels, doubt=recipe.doubt, certainty=recipe.certainty)
+    return believed | approved(job.train) if recipe.approved else believed
 
 
 def _prior(job: Job, network: Network, plain: Floats, mean: Floats, deviation: Floats) -> Prior | None:
