@@ -118,12 +118,15 @@ class MasterAdamW(torch.optim.AdamW):
     On CPUs with bfloat16 units this trains a ViT-S about twice as fast as float32.
     """
 
-    def __init__(self, groups: list[dict[str, Any]], **options: Any) -> None:
+    def __init__(
+        self, groups: list[dict[str, Any]], originals: Mapping[Tensor, Tensor], **options: Any
+    ) -> None:
+        """``originals`` are what the parameters were in float32, before they were rounded."""
         self.masters: dict[Tensor, Tensor] = {}
         for group in groups:
             for parameter in group["params"]:
                 if parameter.dtype != torch.float32:
-                    self.masters[parameter] = parameter.detach().float().clone().requires_grad_(True)
+                    self.masters[parameter] = originals[parameter].clone().requires_grad_(True)
             group["params"] = [self.masters.get(p, p) for p in group["params"]]
         super().__init__(groups, **options)
 

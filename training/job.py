@@ -88,11 +88,11 @@ class Job:
 
         return PartialState().main_process_first()  # type: ignore[no-any-return]
 
-    def open(self, *, drop_path: float = 0.0, eager: bool = False) -> Network:
+    def open(self, *, drop_path: float = 0.0) -> Network:
         """The base's network, loaded anew."""
         from training.networks import open_network
 
-        return open_network(self.base, drop_path=drop_path, eager=eager)
+        return open_network(self.base, drop_path=drop_path)
 
 
 @dataclass(frozen=True)

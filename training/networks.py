@@ -17,7 +17,7 @@ from transformers import AutoModelForImageClassification, Dinov2Model
 from transformers.utils import logging
 
 from model.backends.torch import HEAD, LayersHead
-from model.preprocess import Floats, Preprocess
+from model.preprocess import Floats
 from training.bases import Base
 from training.errors import BaseError
 
@@ -26,7 +26,11 @@ DEEP = 3
 
 
 class Network(nn.Module):
-    """Features, brought to mean 0 and deviation 1, dropped out here and there, and a linear layer."""
+    """Features, brought to mean 0 and deviation 1, dropped out here and there, and a linear layer.
+
+    What brings them there is what did so before training. Numbers of each batch would be those of pictures
+    that are cropped, mixed and shown in part, which is not how they look in service.
+    """
 
     def __init__(self, backbone: Any, base: Base, layers: tuple[int, ...], last: str) -> None:
         """``last`` is the name of the linear layer that was the model's own head; "" with ``layers``."""
@@ -35,11 +39,17 @@ class Network(nn.Module):
         # what the base itself knows: weight [K, F] and bias [K]; projection [D, F] and shift [D]
         self.own: tuple[Floats, Floats] | None = None
         self.projection: tuple[Floats, Floats] | None = None
-        self.norm: nn.BatchNorm1d | None = None
+        self.mean: Tensor | None
+        self.deviation: Tensor | None
+        self.register_buffer("mean", None)
+        self.register_buffer("deviation", None)
         self.dropout = nn.Dropout(0.0)
         self.head: nn.Linear | None = None
         # how much a picture of each class counts, [C]
         self.counts: Tensor | None = None
+        # parameters up to this depth stand still, and so do their modules
+        self.frozen = -1
+        self.still: list[nn.Module] = []
 
     def features(self, pixel_values: Tensor) -> Tensor:
         """``[B, 3, H, W]`` to ``[B, F]``, float32."""
@@ -51,33 +61,44 @@ class Network(nn.Module):
         taken = [hidden[layer + 1].float() for layer in self.layers]
         return torch.cat([part for h in taken for part in (h[:, 0], h[:, 1:].mean(dim=1))], dim=1)
 
+    @property
+    def body(self) -> Any:
+        """The backbone without what peft has put around it."""
+        return self.backbone.get_base_model() if hasattr(self.backbone, "get_base_model") else self.backbone
+
+    def moves(self, name: str) -> bool:
+        """Whether a parameter lies above what stands still."""
+        return self.depth(name) > self.frozen
+
+    def train(self, mode: bool = True) -> Network:
+        """As of any module; but no layer that stands still is ever passed over."""
+        super().train(mode)
+        for module in self.still:
+            module.eval()
+        return self
+
     def give_head(self, weight: Floats, bias: Floats, mean: Floats, deviation: Floats) -> None:
         """Start from a head that was fitted to features less ``mean`` and over ``deviation``."""
         classes, width = weight.shape
-        self.norm = nn.BatchNorm1d(width, affine=False, eps=1e-8, momentum=0.05)
+        self.mean, self.deviation = torch.from_numpy(mean.copy()), torch.from_numpy(deviation.copy())
         self.head = nn.Linear(width, classes)
         with torch.no_grad():
-            assert self.norm.running_mean is not None and self.norm.running_var is not None
-            self.norm.running_mean.copy_(torch.from_numpy(mean))
-            self.norm.running_var.copy_(torch.from_numpy(deviation**2))
             self.head.weight.copy_(torch.from_numpy(weight))
             self.head.bias.copy_(torch.from_numpy(bias))
 
     def plain_head(self) -> tuple[Floats, Floats]:
         """The head for features as they come: weight ``[C, F]`` and bias ``[C]``."""
-        assert self.norm is not None and self.head is not None
-        assert self.norm.running_mean is not None and self.norm.running_var is not None
-        deviation = (self.norm.running_var.detach().cpu() + self.norm.eps).sqrt().numpy()
-        weight = self.head.weight.detach().cpu().numpy() / deviation
-        bias = self.head.bias.detach().cpu().numpy() - weight @ self.norm.running_mean.cpu().numpy()
+        assert self.mean is not None and self.deviation is not None and self.head is not None
+        weight = self.head.weight.detach().cpu().numpy() / self.deviation.cpu().numpy()
+        bias = self.head.bias.detach().cpu().numpy() - weight @ self.mean.cpu().numpy()
         return weight.astype(np.float32), bias.astype(np.float32)
 
     def forward(self, pixel_values: Tensor, targets: Tensor | None = None) -> dict[str, Tensor]:
         """``logits`` [B, C]; with ``targets`` [B, C] (shares that add up to 1) also ``loss``."""
-        assert self.norm is not None and self.head is not None
+        assert self.mean is not None and self.deviation is not None and self.head is not None
         features = self.features(pixel_values)
         with torch.autocast(features.device.type, enabled=False):
-            logits = self.head(self.dropout(self.norm(features.float())))
+            logits = self.head(self.dropout((features.float() - self.mean) / self.deviation))
         if targets is None:
             return {"logits": logits}
         shares = targets if self.counts is None else targets * self.counts.to(targets.device)
@@ -97,12 +118,11 @@ class Network(nn.Module):
         return max((int(found[1]) for found in numbers if found), default=-1) + 1
 
 
-def open_network(base: Base, *, drop_path: float = 0.0, eager: bool = False) -> Network:
+def open_network(base: Base, *, drop_path: float = 0.0) -> Network:
     """Load a base's weights, from safetensors alone and without anybody's code.
 
     Args:
         drop_path: how often a layer is passed over in training, where the architecture knows that.
-        eager: attention as plain products: in bfloat16 on a CPU twice as fast as the fused one.
 
     Raises:
         BaseError: weights are missing, or it does not end in one linear layer.
@@ -111,7 +131,7 @@ def open_network(base: Base, *, drop_path: float = 0.0, eager: bool = False) -> 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     dinov2 = base.kind == "dinov2"
     kind: Any = Dinov2Model if dinov2 else AutoModelForImageClassification
-    extra: dict[str, Any] = {"attn_implementation": "eager"} if eager else {}
+    extra: dict[str, Any] = {}
     if dinov2 or (drop_path and "drop_path_rate" in base.config):
         extra["drop_path_rate"] = drop_path
     try:
@@ -217,11 +237,3 @@ class Finished(nn.Module):
             row = self.backbone(pixel_values).logits
             logits = self.linear(row)
         return logits, nn.functional.normalize(row, dim=1)
-
-
-def side_of(preprocess: Preprocess, network: Network, share: float) -> int:
-    """Pixels of a side in training: smaller than in service where the backbone can do with any size."""
-    if not network.layers:
-        return preprocess.height
-    patch = int(network.backbone.config.patch_size)
-    return max(patch, round(preprocess.height * share / patch) * patch)

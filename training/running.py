@@ -115,20 +115,28 @@ def recipe_of(order: Order) -> Any:
         raise RecipeError(f"there is no recipe {order.recipe!r}; it is one of {', '.join(RECIPES)}")
     recipe = importlib.import_module(f"training.recipes.{order.recipe}").Recipe()
     for name, text in order.values:
-        if name not in {each.name for each in dataclasses.fields(recipe)}:
-            raise RecipeError(f"the recipe {order.recipe} has no value {name!r}")
-        old = getattr(recipe, name)
-        try:
-            value = json.loads(text)
-            value = (
-                tuple(value) if isinstance(old, tuple) else float(value) if isinstance(old, float) else value
-            )
-        except (ValueError, TypeError):
-            raise RecipeError(f"{name} cannot be {text!r}; it is like {old!r}") from None
-        if type(value) is not type(old):
-            raise RecipeError(f"{name} cannot be {text!r}; it is like {old!r}")
-        recipe = dataclasses.replace(recipe, **{name: value})
+        recipe = _with_value(
+            recipe, name.split("."), text, f"the recipe {order.recipe} has no value {name!r}"
+        )
     return recipe
+
+
+def _with_value(values: Any, path: list[str], text: str, none: str) -> Any:
+    """``values`` with another one at ``path``; ``augmenting.mixed`` is a value of a value."""
+    name, *rest = path
+    old = getattr(values, name, None) if name in {each.name for each in dataclasses.fields(values)} else None
+    if old is None or bool(rest) != dataclasses.is_dataclass(old):
+        raise RecipeError(none)
+    if rest:
+        return dataclasses.replace(values, **{name: _with_value(old, rest, text, none)})
+    try:
+        value = json.loads(text)
+        value = tuple(value) if isinstance(old, tuple) else float(value) if isinstance(old, float) else value
+    except (ValueError, TypeError):
+        raise RecipeError(f"{name} cannot be {text!r}; it is like {old!r}") from None
+    if type(value) is not type(old):
+        raise RecipeError(f"{name} cannot be {text!r}; it is like {old!r}")
+    return dataclasses.replace(values, **{name: value})
 
 
 def first_process() -> bool:

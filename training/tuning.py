@@ -7,7 +7,6 @@ of it kept, early stopping, and one sentence for numbers that are none.
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,12 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from model.preprocess import Floats, Preprocess
-from training.augmenting import Augmenting, augmented, larger, mixed
+from model.preprocess import Floats
+from training.augmenting import Augmenting
 from training.checkpoints import (
     AVERAGE,
     BEST,
@@ -36,9 +33,10 @@ from training.checkpoints import (
 from training.errors import RunError
 from training.fitting import log_softmax
 from training.job import Job
-from training.looking import pixels_of
 from training.networks import Network
 from training.pictures import Picture
+from training.showing import Collator, Shown
+from training.thrift import half_pays, halved, side_of, some_patches
 
 SAVE_SECONDS = 300.0
 """What a killed run loses at most, beside the time of one step."""
@@ -74,6 +72,14 @@ class Tuning(Protocol):
         """So many epochs without anything better end the training."""
 
     @property
+    def smaller(self) -> float:
+        """The side of the pictures in training, of that in service."""
+
+    @property
+    def patches(self) -> float:
+        """The share of each picture's patches that goes through the layers."""
+
+    @property
     def augmenting(self) -> Augmenting:
         """What may happen to a picture."""
 
@@ -85,9 +91,6 @@ def fine_tune(
     pictures: Sequence[Picture],
     targets: Floats,
     how: Tuning,
-    *,
-    side: int,
-    autocast: bool,
 ) -> dict[str, list[tuple[float, float]]]:
     """Train in place; at the end the network has the best average of its weights.
 
@@ -95,8 +98,7 @@ def fine_tune(
         groups: parameters with their learning rates, as optimizers of torch take them.
         pictures: those that are learned from.
         targets: ``[N, C]``, how likely each picture shows each character.
-        side: pixels of a side in training; judged is at the size of the service.
-        autocast: compute in bfloat16 what can be.
+        how: judged is at the size of the service and with all patches, whatever this says.
 
     Returns:
         the curves: points (step, value) by name.
@@ -104,16 +106,21 @@ def fine_tune(
     Raises:
         RunError: the loss is no number any more.
     """
-    cuda = torch.cuda.is_available()
+    cuda, half = torch.cuda.is_available(), half_pays()
     world = int(os.environ.get("WORLD_SIZE", "1"))
     batch = min(how.batch, max(2, len(pictures) // world))
+    side = side_of(job.base.preprocess, network, how.smaller)
     shown = Shown(pictures, targets, job.base.preprocess, job.seed, side=side, how=how.augmenting)
     truth = np.eye(len(job.characters), dtype=np.float32)[job.parts.labels(job.validation)]
     judged = Shown(job.validation, truth, job.base.preprocess, job.seed)
     steps = max(1, len(pictures) // (batch * world)) * how.epochs
-    optimizer = MasterAdamW(groups)
-    average = Average(network, how.average, optimizer.masters)
-    with job.progress.phase("training", steps) as step:
+    with (
+        halved(network, half and not cuda) as originals,
+        some_patches(network, how.patches),
+        job.progress.phase("training", steps) as step,
+    ):
+        optimizer = MasterAdamW(groups, originals)
+        average = Average(network, how.average, optimizer.masters)
         keeper = Keeper(job.run, average, shown, how.patience, step)
         trainer = Tuner(
             model=network,
@@ -125,7 +132,7 @@ def fine_tune(
                 lr_scheduler_type="cosine",
                 warmup_steps=min(how.warmup, 0.99),
                 max_grad_norm=how.clip,
-                bf16=autocast,
+                bf16=half and cuda,
                 use_cpu=not cuda,
                 eval_strategy="epoch",
                 save_strategy="epoch",
@@ -155,7 +162,6 @@ def fine_tune(
         if found is not None:
             keeper.load(found)
         trainer.train(resume_from_checkpoint=None if found is None else str(found))
-    network.backbone.float()
     if (job.run / BEST).is_file():
         put(network, load_tensors(job.run / BEST, average.values))
     history = trainer.state.log_history
@@ -163,53 +169,6 @@ def fine_tune(
         "loss in training": [(h["step"], h["loss"]) for h in history if "loss" in h],
         "right on the validation part": [(h["step"], h["eval_right"]) for h in history if "eval_right" in h],
     }
-
-
-class Shown(Dataset[dict[str, Any]]):
-    """Pictures as they are shown: each epoch changed in other ways, the same ways for the same seed."""
-
-    def __init__(
-        self,
-        pictures: Sequence[Picture],
-        targets: Floats,
-        preprocess: Preprocess,
-        seed: int,
-        *,
-        side: int = 0,
-        how: Augmenting | None = None,
-    ) -> None:
-        self._pictures, self._targets, self._seed = pictures, targets, seed
-        self._side, self._how, self.epoch = side, how, 0
-        self._prepare = preprocess if how is None else larger(preprocess, side)
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        pixels = pixels_of(self._pictures[index], self._prepare)
-        if self._how is not None:
-            # of a number of its own, so that neither workers nor an interruption change what is seen
-            dice = random.Random(f"{self._seed} {self.epoch} {index}")  # noqa: S311
-            pixels = augmented(pixels, self._side, self._how, dice)
-        name = f"{self._seed} {self.epoch} {index}" if self._how is not None else ""
-        return {"pixels": pixels, "targets": self._targets[index], "name": name}
-
-
-class Collator:
-    """Batches of numbers; those of the training part are mixed now and then."""
-
-    def __init__(self, preprocess: Preprocess, how: Augmenting, seed: int) -> None:
-        self._preprocess, self._how, self._seed = preprocess, how, seed
-
-    def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """``pixel_values`` [B, 3, H, W] and ``targets`` [B, C]."""
-        values = self._preprocess.normalise(np.stack([item["pixels"] for item in items]))
-        targets = np.stack([item["targets"] for item in items]).astype(np.float32)
-        if items[0]["name"]:
-            dice = random.Random(f"mix {items[0]['name']}")  # noqa: S311
-            if dice.random() < self._how.mixed:
-                values, targets = mixed(values, targets, dice)
-        return {"pixel_values": torch.from_numpy(values), "targets": torch.from_numpy(targets)}
 
 
 class Tuner(Trainer):
@@ -308,11 +267,3 @@ def _figures(found: EvalPrediction) -> dict[str, float]:
     logits, truth = np.asarray(found.predictions, np.float32), np.asarray(found.label_ids).argmax(axis=1)
     surprise = -log_softmax(logits)[np.arange(len(truth)), truth].mean()
     return {"right": float((logits.argmax(axis=1) == truth).mean()), "surprise": float(surprise)}
-
-
-def half_pays() -> bool:
-    """Whether this machine computes in bfloat16 faster than in float32."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    cpu: Any = torch.cpu
-    return bool(getattr(cpu, "_is_avx512_bf16_supported", lambda: False)())

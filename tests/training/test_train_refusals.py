@@ -171,6 +171,10 @@ def test_two_at_once(place: Path) -> None:
         (["--set=l2=much"], "l2 cannot be 'much'; it is like 0.05"),
         (["--set=folds=2.5"], "folds cannot be '2.5'"),
         (["--set=l2"], "not of the form NAME=VALUE"),
+        (["--recipe=full", "--set=augmenting=1"], "the recipe full has no value 'augmenting'"),
+        (["--recipe=full", "--set=augmenting.mixes=0.2"], "has no value 'augmenting.mixes'"),
+        (["--recipe=full", "--set=augmenting.mixed=much"], "mixed cannot be 'much'; it is like 0.5"),
+        (["--recipe=full", "--set=epochs.mixed=1"], "has no value 'epochs.mixed'"),
     ],
 )
 def test_values_that_are_none(place: Path, more: list[str], says: str) -> None:

@@ -1,8 +1,8 @@
-"""The recipe *full*: every weight of the base is fine-tuned, the deeper the less.
+"""The recipe *full*: the upper layers of the base are fine-tuned, the deeper the less.
 
-It begins with the head that the recipe *head* finds, leaves the labels out that were not believed there,
-and ends with the average of its weights that was best on the validation part. On a GPU it takes minutes, on
-two cores hours.
+It begins with the head that the recipe *head* finds, leaves the labels out that were not believed there, and
+ends with the average of its weights that was best on the validation part. Three things make it bearable on a
+CPU: half of the patches, lower layers that stand still, and bfloat16 (`training.thrift`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from transformers import set_seed
 
 from model.preprocess import Floats
 from training.augmenting import Augmenting
-from training.fitting import smoothed
+from training.fitting import log_softmax, smoothed
 from training.job import Job, Trained
 from training.looking import features_of
-from training.networks import Network, side_of
+from training.networks import Network
 from training.recipes import head
-from training.tuning import fine_tune, half_pays
+from training.thrift import freeze
+from training.tuning import fine_tune
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Recipe:
     epochs: int = 6
     # pictures in a step
     batch: int = 32
-    # the learning rate of the last layer, and of the head
+    # the learning rate of the last layer, and of the head, which fits already
     lr: float = 1e-4
-    head_lr: float = 3e-4
+    head_lr: float = 1e-4
     # each layer below learns this much slower (Clark et al., ICLR 2020; Bao et al., ICLR 2022)
     decay: float = 0.8
     # pulls matrices towards zero
@@ -49,6 +50,11 @@ class Recipe:
     dropout: float = 0.2
     # how much of each label goes to other classes
     smoothing: float = 0.1
+    # how much of each target is the label; the rest is what classifiers over the frozen features say that
+    # have not seen the picture, its logits times `sharper`: they were fitted to smoothed labels. A label
+    # that moderators have approved is the whole target
+    believe: float = 0.5
+    sharper: float = 1.6
     # see the recipe *head*
     doubt: float = 0.03
     balance: float = 0.25
@@ -56,8 +62,14 @@ class Recipe:
     average: float = 0.998
     # so many epochs without anything better end the training
     patience: int = 2
-    # the side of the pictures in training, of that in service: 168 pixels of 224 cost half the time
-    smaller: float = 0.75
+    # the share of the lowest layers that stand still with the embeddings, 4 of 12: they know edges and
+    # textures, and what is below them needs no gradients. 0 trains every weight
+    frozen: float = 1 / 3
+    # the share of each picture's patches that goes through the layers in training, drawn anew each time
+    # (PatchDropout: Liu et al., WACV 2023): half the time, at full resolution
+    patches: float = 0.5
+    # the side of the pictures in training, of that in service
+    smaller: float = 1.0
     # what may happen to a picture
     augmenting: Augmenting = field(default_factory=Augmenting)
     # see the recipe *head*
@@ -67,32 +79,24 @@ class Recipe:
 def run(job: Job, recipe: Recipe) -> Trained:
     """From pictures to a network whose every weight has changed."""
     set_seed(job.seed)
-    half, cuda = half_pays(), torch.cuda.is_available()
-    network = job.open(drop_path=recipe.drop_path, eager=half and not cuda)
+    network = job.open(drop_path=recipe.drop_path)
     fitting = head.Recipe(doubt=recipe.doubt, balance=recipe.balance, smoothing=recipe.smoothing)
     fitted = head.fit_head(job, network, fitting)
     network.give_head(fitted.weight, fitted.bias, fitted.mean, fitted.deviation)
     network.dropout.p = recipe.dropout
     network.counts = torch.from_numpy(fitted.counts)
-    if half and not cuda:
-        network.backbone.to(torch.bfloat16)  # float32 originals are with the optimizer
-    curves = fine_tune(
-        job,
-        network,
-        groups(network, recipe),
-        job.believed(fitted.believed),
-        targets(job, fitted),
-        recipe,
-        side=side_of(job.base.preprocess, network, recipe.smaller),
-        autocast=half and cuda,
-    )
+    freeze(network, recipe.frozen)
+    aims = targets(job, fitted, recipe.believe, recipe.sharper)
+    curves = fine_tune(job, network, groups(network, recipe), job.believed(fitted.believed), aims, recipe)
     return finish(job, network, fitted, curves, fitting, recipe.precision)
 
 
 def groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
-    """Every parameter with its learning rate; vectors are not pulled towards zero."""
+    """Every parameter that learns with its learning rate; vectors are not pulled towards zero."""
     found = []
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         above = network.deepest + 1 - network.depth(name)
         lr = recipe.head_lr if name.startswith("head.") else recipe.lr * recipe.decay ** max(0, above - 1)
         pull = recipe.weight_decay if parameter.ndim > 1 else 0.0
@@ -100,10 +104,20 @@ def groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
     return found
 
 
-def targets(job: Job, fitted: head.Fitted) -> Floats:
-    """``[N, C]`` of the pictures whose labels are believed."""
-    shares = None if fitted.shares is None else fitted.shares[fitted.believed]
-    return smoothed(job.labels[fitted.believed], len(job.characters), fitted.smoothing, shares)
+def targets(job: Job, fitted: head.Fitted, believe: float, sharper: float) -> Floats:
+    """``[N, C]`` of the pictures whose labels are believed: partly the label, partly a second opinion.
+
+    The labels of a noisy source cannot be learnt by heart that way: self-distillation across folds, as in
+    Reed et al. (ICLR 2015 workshop, *soft* bootstrapping) with classifiers that have not seen the picture.
+    """
+    which = fitted.believed
+    shares = None if fitted.shares is None else fitted.shares[which]
+    given = smoothed(job.labels[which], len(job.characters), fitted.smoothing, shares)
+    if fitted.opinions is None:
+        return given
+    said = np.exp(log_softmax(np.float32(sharper) * fitted.opinions[which]))
+    share = np.where(head.approved(job.believed(which)), 1, believe)[:, None]
+    return np.asarray(share * given + (1 - share) * said, np.float32)
 
 
 def finish(
