@@ -160,6 +160,8 @@ async def serve(
                 },
                 discord_training=settings.discord.allow_training,
             )
+            if settings.worker.explain:
+                desk.explain_with(eyes)
             keep = settings.export.kept_hours
             releases = Releases(ledger, settings.data_dir / "exports", policy_of(settings), keep)
             desk.moderation.releases = releases

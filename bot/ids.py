@@ -14,6 +14,7 @@
 | set | which setting | chooses something for the whole place, and what it chooses where that is no list |
 | page | number | shows that page of all characters |
 | less | – | closes the choices again |
+| why | – | shows what the answer hangs on |
 | learn | – | the poster agrees that the picture is learned from |
 | case | ``<revision>.<verb>[.<what>]``, see `CaseSlot` (the case in the prediction's place) | reviews |
 | cast | ``<verb>[.<slug>[.<mark>]]``, see `CastSlot` | keeps the list of characters |
@@ -33,7 +34,7 @@ MAX_NAME_BYTES = 44
 """What is left for a new name beside ``v1:new:`` and an id of twelve digits."""
 ACTIONS = (
     *("right", "wrong", "is", "search", "name", "new", "undo"),
-    *("mine", "unsay", "set", "page", "less"),
+    *("mine", "unsay", "set", "page", "less", "why"),
     *("learn", "case", "cast", "privacy", "forget", "train"),
 )
 _PATTERN = re.compile(r"v1:([a-z]+):([0-9]{1,18}):(.*)", re.DOTALL)

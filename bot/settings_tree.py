@@ -51,6 +51,7 @@ class Worker(Section):
     max_megapixels: int = Field(64, ge=1, le=400)
     decode_seconds: float = Field(5.0, gt=0, le=60)
     cache_entries: int = Field(4096, ge=0, le=1_000_000)
+    explain: bool = True
 
 
 class Web(Section):

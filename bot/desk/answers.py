@@ -67,6 +67,7 @@ class Answers:
         self._deadline = deadline
         self._caps = caps
         self._discord_training = discord_training
+        self.explains = False
         self._names = Names(ledger)
         self._adopted: dict[str, dict[str, str]] = {}
         self._hands = asyncio.Semaphore(AT_ONCE)
@@ -189,6 +190,7 @@ class Answers:
             bundle=sight.bundle,
             milliseconds=sight.milliseconds,
             may_ask=await self.may_ask(ask.address.platform, recorded.prediction_id),
+            may_why=self.explains,
         )
 
     async def _look(self, ask: Ask, fetch: Callable[[], Awaitable[bytes]]) -> Sight:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -29,11 +30,13 @@ from bot.desk.types import (
     Thanks,
     Voice,
 )
+from bot.desk.why import Why
 from bot.ids import MAX_NAME_BYTES, ButtonId
 from corrections.errors import BadLabel, LedgerError, NotFound, TooManyProposals, UnknownLabel
 from corrections.labels import clean_label
 from corrections.ledger import Ledger
 from corrections.types import Address, Community, CommunitySettings, PredictionView
+from model.reasons import Explainer
 from model.types import NOBODY, Eyes, Verdict
 
 log = logging.getLogger(__name__)
@@ -60,6 +63,7 @@ class Desk:
         discord_training: bool = False,
     ) -> None:
         self._ledger = ledger
+        self._limits = limits
         self._discord_training = discord_training
         self._names = Names(ledger)
         self._communities = Communities(ledger)
@@ -74,6 +78,8 @@ class Desk:
         )
         self.privacy = PrivacyDesk(ledger, self._answers)
         self.moderation = Moderation(ledger, self._names)
+        self.why: Why | None = None
+        """Says why; None where nobody can, see `explain_with`."""
         self.teaching = Teaching(
             eyes,
             ledger,
@@ -84,6 +90,19 @@ class Desk:
             caps=dict(caps or {}),
             discord_training=discord_training,
         )
+
+    def explain_with(self, explainer: Explainer) -> None:
+        """From now on every answer can be asked *Why?*."""
+        self.why = Why(
+            self._ledger,
+            self._names,
+            self._limits,
+            explainer,
+            self._view,
+            self.language,
+            discord_training=self._discord_training,
+        )
+        self._answers.explains = True
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -241,7 +260,7 @@ class Desk:
         named = await self._names.of(view.community, language)
         tally = await self._ledger.tally(prediction_id)
         may_ask = await self._answers.may_ask(view.community[0], prediction_id)
-        return recalled(view, tally, named, may_ask)
+        return replace(recalled(view, tally, named, may_ask), may_why=self.why is not None)
 
     async def reply_of(self, prediction_id: int) -> tuple[Address, tuple[int, ...]] | None:
         """Our own message about that picture, and every prediction in it, in order."""

@@ -58,6 +58,7 @@ class Guess:
 class Identified:
     """The answer about one picture; ``ranked`` begins with the likeliest character.
 
+    ``may_why``: whether *Why?* can be asked, with a button beside *Right* and *Wrong*.
     ``may_ask``: whether its poster is to be asked if it may be learned from, with a small button.
     """
 
@@ -69,6 +70,7 @@ class Identified:
     milliseconds: float
     tally: Tallied | None = None
     may_ask: bool = False
+    may_why: bool = False
 
     @property
     def best(self) -> Guess:

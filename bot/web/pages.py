@@ -24,6 +24,7 @@ from bot.desk.types import (
     TakenBack,
     Thanks,
 )
+from bot.desk.why import Because
 from bot.web import render
 from bot.web.render import View
 from bot.web.session import Sessions
@@ -59,6 +60,7 @@ class Pages:
             web.post("/new", self.new),
             web.post("/undo", self.undo),
             web.post("/learn", self.learn),
+            web.post("/why", self.why),
             web.get("/privacy", self.privacy),
             web.post("/privacy", self.choose),
             web.post("/forget", self.forget),
@@ -170,6 +172,19 @@ class Pages:
         said = await self._desk.privacy.allow(person, _place(person), prediction)
         return await self._show(request, prediction, said)
 
+    async def why(self, request: web.Request) -> web.Response:
+        """``POST /why``: prediction; what its answer hangs on."""
+        person, prediction, _ = await self._form(request)
+        if self._desk.why is None:
+            raise web.HTTPNotFound
+        if self._limits and (seconds := self._limits.take("community", PLATFORM, request.remote or "")):
+            refused = Refused("error-community-limit", {"seconds": seconds})
+            return await self._show(request, prediction, refused)
+        said = await self._desk.why.explain(person, _place(person), prediction)
+        if isinstance(said, Refused):
+            return await self._show(request, prediction, said)
+        return await self._show(request, prediction, None, because=said)
+
     async def privacy(self, request: web.Request) -> web.Response:
         """``GET /privacy``: what holds for this session's pictures, and what could."""
         return render.privacy(request, await self._desk.privacy.standing(request[PERSON]))
@@ -230,6 +245,7 @@ class Pages:
         prediction: int,
         said: Thanks | TakenBack | Allowed | Refused | None,
         look_up: LookUp | None = None,
+        because: Because | None = None,
     ) -> web.Response:
         """The answer again, with what was just said. Somebody else's answer is not shown."""
         person = request[PERSON]
@@ -239,7 +255,7 @@ class Pages:
             return render.refusal(request, Refused("error-prediction-gone"))
         if (replied[0].platform, replied[0].community) != (PLATFORM, person.id):
             return render.refusal(request, Refused("error-not-yours"))
-        return render.view(request, View(answer, said, look_up))
+        return render.view(request, View(answer, said, look_up, because))
 
 
 class _Heard:

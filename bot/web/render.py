@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from markupsafe import Markup, escape
 
 from bot import wording, wording_privacy
 from bot.desk.types import Allowed, Choice, Guess, Identified, LookUp, Refused, TakenBack, Thanks
+from bot.desk.why import Because
+from bot.wording_why import why_heat, why_nearest, why_text, why_title
 from bot.words import FALLBACK, Words, languages, words
 from model.types import Verdict
 
@@ -40,6 +43,8 @@ STATUS = {
     "error-not-yours": 403,
     "error-not-poster": 403,
     "error-forgotten": 410,
+    "why-busy": 503,
+    "why-erased": 410,
     "undo-nothing": 409,
 }
 """HTTP's word for a refusal; what is not here is 422."""
@@ -52,6 +57,7 @@ class View:
     answer: Identified
     said: Thanks | TakenBack | Allowed | Refused | None = None
     look_up: LookUp | None = None
+    because: Because | None = None
 
     @property
     def bars(self) -> tuple[Guess, ...]:
@@ -123,6 +129,7 @@ def view(request: web.Request, shown: View) -> web.Response:
         "headline": _rich(wording.headline(shown.answer, w, _bold)),
         "tallied": _rich(wording.tallied(shown.answer.tally, w, _bold)),
         "said": _rich(wording.said(shown.said, w, _bold)) if shown.said else "",
+        "why": _why(shown.because, w),
     }
     template = "answer.html" if wants_fragment(request) else "page.html"
     return _html(request, template, status, context, headers)
@@ -256,6 +263,8 @@ def _as_json(shown: View, w: Words) -> dict[str, Any]:
         fields |= {"how": "allowed" if shown.said.new else "again", "sentence": wording.said(shown.said, w)}
     elif shown.said is not None:
         fields |= {"how": "undone", "said": shown.said.name, "sentence": wording.said(shown.said, w)}
+    if shown.because is not None:
+        fields["why"] = _why_as_json(shown.because, w)
     if shown.look_up is not None:
         found = shown.look_up
         fields |= {
@@ -264,6 +273,36 @@ def _as_json(shown: View, w: Words) -> dict[str, Any]:
             "proposal": found.proposal,
         }
     return fields
+
+
+def _why(because: Because | None, w: Words) -> dict[str, Markup | str]:
+    """The sentences and pictures of *Why?*, each empty when it was not asked or there is none."""
+    if because is None:
+        return {}
+    return {
+        "title": _rich(why_title(because, w, _bold)),
+        "heat": _rich(why_heat(because, w, _bold)),
+        "nearest": _rich(why_nearest(because, w, _bold)),
+        "picture": _jpeg(because.picture),
+        "sheet": _jpeg(because.sheet) if because.sheet else "",
+    }
+
+
+def _why_as_json(because: Because, w: Words) -> dict[str, Any]:
+    return {
+        "explained": because.explained,
+        "probability": because.probability,
+        "without": because.without,
+        "sentence": why_text(because, w),
+        "picture": _jpeg(because.picture),
+        "nearest": list(because.nearest),
+        "sheet": _jpeg(because.sheet) if because.sheet else None,
+    }
+
+
+def _jpeg(picture: bytes) -> str:
+    """A picture that nothing else has an address for: whoever may not see it cannot ask for it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 _OPEN, _CLOSE = "\ue000", "\ue001"

@@ -965,6 +965,25 @@ retrain-check-other = another check
 agrees-now = 🎓 The new model agrees with you: { $name }.
 agrees-now-nobody = 🎓 The new model agrees with you: nobody I know.
 
+## Why
+
+button-why = Why?
+why-title = Why { $name }?
+why-closest = Nobody I know: { $name } came closest, and this is why.
+why-other = { $said } was answered, but by itself the model says { $name } now, and this is why.
+why-falls = What is bright is what that hangs on: with the brightest part covered, { $name } falls from { $percent } to { $left }.
+why-holds = No single part decides that: { $name } is at { $percent }, and with the brightest part covered still at { $left }.
+why-nearest = { $count ->
+    [one] The nearest picture that people here named: { $names }.
+   *[other] The nearest pictures that people here named, from left to right: { $names }.
+}
+why-nearest-none = There is no picture yet that people here named and that I may show.
+why-honest = I find this by covering one place after another and looking again. It shows where the answer comes from, not whether it is right: a background that often comes with somebody can be bright, too.
+why-busy = I have other pictures to look at right now: please ask again in a moment.
+why-erased = I do not have that picture any more, so I cannot look at it again.
+web-why-picture = Your picture: what the answer hangs on is bright, the rest is dark.
+web-why-nearest = The nearest pictures that people here named, side by side.
+
 ## Retraining for moderators, in chat and in the console
 
 discord-retrain-name = retrain

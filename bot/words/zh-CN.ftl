@@ -809,6 +809,24 @@ retrain-check-other = 其他检查
 agrees-now = 🎓 新模型同意你的看法：{ $name }。
 agrees-now-nobody = 🎓 新模型同意你的看法：不是我认识的角色。
 
+## 为什么
+
+button-why = 为什么？
+why-title = 为什么是{ $name }？
+why-closest = 不是我认识的角色：最接近的是{ $name }，原因如下。
+why-other = 当时的回答是{ $said }，但模型自己现在会说{ $name }，原因如下。
+why-falls = 亮的部分就是判断的依据：遮住最亮的部分后，{ $name }从 { $percent } 降到 { $left }。
+why-holds = 没有哪一处单独决定结果：{ $name }是 { $percent }，遮住最亮的部分后仍有 { $left }。
+why-nearest = { $count ->
+   *[other] 这里有人指认过的最接近的图片（从左到右）：{ $names }。
+}
+why-nearest-none = 这里还没有既被指认过、我又可以展示的图片。
+why-honest = 我的办法是逐处遮住图片再看一遍。它显示答案来自哪里，而不是答案对不对：常和某人一起出现的背景也可能很亮。
+why-busy = 现在还有别的图片要看，请稍后再问。
+why-erased = 那张图片我已经没有了，所以没法再看一遍。
+web-why-picture = 你的图片：判断的依据是亮的，其余是暗的。
+web-why-nearest = 这里有人指认过的最接近的图片，并排显示。
+
 ## 管理员的重新训练：聊天与控制台
 
 discord-retrain-name = retrain

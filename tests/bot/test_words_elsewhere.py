@@ -22,7 +22,7 @@ import pytest
 BOT = Path(__file__).parents[2] / "bot"
 SPEAKING = (
     *("desk", "discord_adapter", "telegram_adapter", "web"),
-    *("wording.py", "wording_review.py", "wording_privacy.py", "wording_teaching.py"),
+    *("wording.py", "wording_review.py", "wording_privacy.py", "wording_why.py", "wording_teaching.py"),
 )
 SAYING = re.compile(
     r"send|send_(?!header|file|chat_action)\w+|edit|edit_\w+|reply|reply_\w+|answer_\w+|respond|whisper|say|show|print|notify"
