@@ -21,6 +21,8 @@ from bot.desk.releases import Releases
 from bot.desk.training import Training
 from bot.discord_adapter.adapter import DiscordAdapter
 from bot.exporting import policy_of
+from bot.memory.following import Memory, MemoryRules
+from bot.memory.rebuilding import Rebuilding
 from bot.operators.sweeping import sweep
 from bot.retraining.service import Retraining
 from bot.retraining.telling import Telling
@@ -80,6 +82,12 @@ def review_rules(settings: Settings) -> ReviewRules:
     """When people agree, by the settings."""
     chosen = settings.review
     return ReviewRules(chosen.quorum, chosen.certainty, chosen.newcomer_days, chosen.auto_approve)
+
+
+def memory_rules(settings: Settings) -> MemoryRules:
+    """What is remembered of what people said, by the settings."""
+    chosen = settings.memory
+    return MemoryRules(chosen.most, chosen.shared, settings.discord.allow_training)
 
 
 async def open_eyes(
@@ -149,6 +157,9 @@ async def serve(
             else:
                 seconds = f"{time.monotonic() - started:.1f}"
                 say(w("run-worker", bundle=status["bundle"], backend=status["backend"], seconds=seconds))
+            memory = Memory(ledger, memory_rules(settings)) if settings.memory.on else None
+            if memory is not None:
+                await _unless(stop, memory.begin(status["bundle"]))
             desk = Desk(
                 eyes,
                 ledger,
@@ -159,7 +170,12 @@ async def serve(
                     "megapixels": settings.worker.max_megapixels,
                 },
                 discord_training=settings.discord.allow_training,
+                memory=memory,
             )
+            if memory is not None:
+                rebuilding = Rebuilding(memory, ledger, eyes, settings.memory.per_minute, desk.quiet)
+                stack.push_async_callback(_cancel, loop.create_task(memory.keep(), name="memory"))
+                stack.push_async_callback(_cancel, loop.create_task(rebuilding.keep(), name="rebuilding"))
             if settings.worker.explain:
                 desk.explain_with(eyes)
             keep = settings.export.kept_hours

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.app import open_eyes
+from bot.desk.outcomes import seen_of
 from bot.exporting import OPERATOR, open_ledger, policy_of
 from bot.import_scan import Found, scan
 from bot.import_sources import Source, failed, read, shown, source_of
@@ -28,7 +29,7 @@ from corrections.export.types import Progress
 from corrections.labels import clean_label
 from corrections.ledger import MOST_LABELS, Ledger
 from corrections.review.types import Labels, Moderator
-from corrections.types import Community, Seen
+from corrections.types import Community
 from model.errors import DeadlinePassed, PictureError, WorkerBusy
 from model.types import NOBODY, Eyes, Sight
 
@@ -182,7 +183,6 @@ class Importer:
                 outcome.differing.append(shown(each.path))
 
     async def _record(self, looked: _Looked, sight: Sight) -> int:
-        assert sight.stored is not None, "asked to keep it"
         answer = sight.answer
         if new := [each.character for each in answer.ranked if each.character not in self._adopted]:
             self._adopted.update(await self._ledger.adopt(new))
@@ -191,14 +191,7 @@ class Importer:
             address_of(self._community, looked.sha256),
             looked.slot,
             IMPORTER,
-            Seen(
-                near_key=sight.near_key,
-                stored=sight.stored,
-                stored_format=sight.stored_format,
-                width=sight.width,
-                height=sight.height,
-                sha256=sight.sha256,
-            ),
+            seen_of(sight),
             sight.bundle,
             sight.level,
             replace(answer, character=self._adopted[answer.character], ranked=ranked),

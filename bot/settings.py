@@ -32,6 +32,7 @@ from bot.settings_tree import (
     Export,
     Limits,
     Log,
+    Memory,
     Model,
     Retention,
     Review,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     telegram: Telegram = Telegram()
     limits: Limits = Limits()
     review: Review = Review()
+    memory: Memory = Memory()
     export: Export = Export()
     training: Training = Training()
     retention: Retention = Retention()

@@ -129,6 +129,15 @@ class Export(Section):
     kept_hours: int = Field(24, ge=1, le=24 * 30)
 
 
+class Memory(Section):
+    """``[memory]``"""
+
+    on: bool = True
+    shared: bool = False
+    most: int = Field(10_000, ge=1, le=1_000_000)
+    per_minute: int = Field(120, ge=0, le=6_000)
+
+
 class Training(Section):
     """``[training]``"""
 

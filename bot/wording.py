@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot import wording_memory
 from bot.desk.types import Allowed, Already, Identified, Refused, TakenBack, Tallied, Thanks
 from bot.words import Words
 from model.types import Verdict
@@ -20,7 +21,15 @@ def _plain(name: str) -> str:
 
 
 def headline(answer: Identified, w: Words, bold: Callable[[str], str] = _plain) -> str:
-    """One sentence: who, and how sure."""
+    """Who, and how sure; or who people say it is, where they have said so."""
+    told = answer.told
+    if told is not None and told.how == "same":
+        return wording_memory.recalled(told, w, bold)
+    sentence = _own(answer, w, bold)
+    return sentence if told is None else f"{sentence} {wording_memory.leaning(told, w, bold)}"
+
+
+def _own(answer: Identified, w: Words, bold: Callable[[str], str]) -> str:
     best, second = answer.best, answer.ranked[1] if len(answer.ranked) > 1 else None
     percent = w.percent(best.probability)
     if answer.verdict is Verdict.SURE:

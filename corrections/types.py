@@ -89,13 +89,14 @@ class Recalled:
 
     ``how``: "same" when people said who is in this very picture or a copy of it, "like" when pictures like it
     made a difference, "" when it made none. ``answer`` is what is said then, ``slugs`` whom people named
-    ("same": none for nobody on the list).
+    ("same": none for nobody on the list), ``here`` whether anybody of this community did.
     """
 
     version: int
     how: How
     answer: Answer
     slugs: tuple[str, ...] = ()
+    here: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names, guesses
 from bot.desk.outcomes import each_once, record, refusal_of, worth_saying
+from bot.desk.recalling import told
 from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Voice
 from bot.errors import FetchError
+from bot.memory.following import Memory
 from bot.words import FALLBACK
 from corrections.errors import LedgerError, NotFound, WasForgotten, Withdrawn
 from corrections.ledger import Ledger
@@ -59,8 +61,10 @@ class Answers:
         deadline: float,
         caps: dict[str, int],
         discord_training: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self._eyes = eyes
+        self._memory = memory
         self._ledger = ledger
         self._limits = limits
         self._communities = communities
@@ -176,21 +180,25 @@ class Answers:
         except (FetchError, ModelError) as error:
             return refusal_of(error, slot, self._caps)
         try:
-            recorded = await record(self._ledger, ask, slot, sight, since)
+            recalled = self._memory.recall(ask.address.home, sight) if self._memory else None
+            recorded = await record(self._ledger, ask, slot, sight, since, recalled)
         except WasForgotten:
             return Refused("error-forgotten", slot=slot) if ask.direct else None
         except Withdrawn:
             return None
         named = await self._names.of(ask.address.home, language)
+        said = sight.answer if recalled is None else recalled.answer
         return Identified(
             slot=slot,
             prediction_id=recorded.prediction_id,
-            verdict=sight.answer.verdict,
-            ranked=guesses(sight.answer.ranked, named),
+            verdict=said.verdict,
+            ranked=guesses(said.ranked, named),
             bundle=sight.bundle,
             milliseconds=sight.milliseconds,
             may_ask=await self.may_ask(ask.address.platform, recorded.prediction_id),
             may_why=self.explains,
+            memory=None if recalled is None else recalled.version,
+            told=told(recalled, named),
         )
 
     async def _look(self, ask: Ask, fetch: Callable[[], Awaitable[bytes]]) -> Sight:
@@ -254,6 +262,10 @@ class Answers:
         if platform == "discord" and not self._discord_training:
             return False
         return await self._ledger.privacy.asks(prediction_id)
+
+    async def quiet(self) -> None:
+        """Return when nothing is being answered."""
+        await self._idle.wait()
 
     async def finish(self, seconds: float) -> None:
         """Let what is being answered end, at most that long; whoever still waits then is told so."""

@@ -32,6 +32,7 @@ from bot.desk.types import (
 )
 from bot.desk.why import Why
 from bot.ids import MAX_NAME_BYTES, ButtonId
+from bot.memory.following import Memory
 from corrections.errors import BadLabel, LedgerError, NotFound, TooManyProposals, UnknownLabel
 from corrections.labels import clean_label
 from corrections.ledger import Ledger
@@ -49,7 +50,7 @@ class Desk:
     """One conversation for all platforms.
 
     ``caps`` are the numbers that the words of a refusal may name (``mebibytes``, ``megapixels``).
-    ``discord_training``: the setting ``discord.allow_training``.
+    ``discord_training``: the setting ``discord.allow_training``. ``memory``: what people said counts at once.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Desk:
         deadline: float = 20.0,
         caps: dict[str, int] | None = None,
         discord_training: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self._ledger = ledger
         self._limits = limits
@@ -75,6 +77,7 @@ class Desk:
             deadline=deadline,
             caps=dict(caps or {}),
             discord_training=discord_training,
+            memory=memory,
         )
         self.privacy = PrivacyDesk(ledger, self._answers)
         self.moderation = Moderation(ledger, self._names)
@@ -113,6 +116,10 @@ class Desk:
     async def message_deleted(self, address: Address) -> list[Address]:
         """A posted message is gone: its unapproved bytes go too; returns our replies, to be deleted."""
         return await self._answers.message_deleted(address)
+
+    async def quiet(self) -> None:
+        """Return when nobody waits for an answer here."""
+        await self._answers.quiet()
 
     async def finish(self, seconds: float) -> None:
         """Wait until everything that is being answered has been, at most that long."""
@@ -154,6 +161,8 @@ class Desk:
         view = await self._view(place, prediction_id)
         if isinstance(view, Refused):
             return view
+        if view.recalled is not None and view.recalled.how == "same":  # all of what people had said
+            return await self._vote(person, view, *view.recalled.slugs, right=True)
         slug = "" if view.verdict is Verdict.NOBODY else view.character
         return await self._vote(person, view, slug, right=True)
 
@@ -285,9 +294,9 @@ class Desk:
         return view
 
     async def _vote(
-        self, person: Person, view: PredictionView, slug: str, right: bool = False
+        self, person: Person, view: PredictionView, *slugs: str, right: bool = False
     ) -> Thanks | Refused:
-        labels = frozenset() if slug in ("", NOBODY) else frozenset({slug})
+        labels = frozenset(slugs) - {"", NOBODY}
         try:
             receipt = await self._ledger.vote(view.prediction_id, person.key, labels, at=_now())
         except UnknownLabel:
@@ -299,8 +308,8 @@ class Desk:
         how = "right" if right else "corrected"
         if receipt.previous is not None:
             how = "changed" if receipt.changed else "again"
-        said = next(iter(labels), "")
-        return Thanks(view.prediction_id, how, said, named(said) if said else "")
+        said = [slug for slug in dict.fromkeys(slugs) if slug in labels]
+        return Thanks(view.prediction_id, how, said[0] if said else "", ", ".join(map(named, said)))
 
 
 def _now() -> datetime:

@@ -9,39 +9,49 @@ from datetime import UTC, datetime
 from bot.desk.types import Ask, Identified, Refused
 from bot.errors import FetchError
 from corrections.ledger import Ledger
-from corrections.types import Recorded, Seen
+from corrections.types import Recalled, Recorded, Seen
 from model.errors import ModelError, PictureError, WorkerBusy
 from model.types import Sight, Verdict
 
 log = logging.getLogger(__name__)
 
 
-async def record(ledger: Ledger, ask: Ask, slot: int, sight: Sight, since: datetime) -> Recorded:
-    """Write down what was said of a picture that was looked at to be kept.
+async def record(
+    ledger: Ledger, ask: Ask, slot: int, sight: Sight, since: datetime, recalled: Recalled | None = None
+) -> Recorded:
+    """Write down what was said of a picture that was looked at to be kept, and what memory made of it.
 
     Raises:
         WasForgotten: its poster is forgotten meanwhile.
         Withdrawn: the message is deleted meanwhile.
     """
-    assert sight.stored is not None, "asked to keep it"
     return await ledger.record(
         ask.address,
         slot,
         poster=ask.poster.key,
-        seen=Seen(
-            near_key=sight.near_key,
-            stored=sight.stored,
-            stored_format=sight.stored_format,
-            width=sight.width,
-            height=sight.height,
-            sha256=sight.sha256,
-        ),
+        seen=seen_of(sight),
         bundle=sight.bundle,
         level=sight.level,
         answer=sight.answer,
         milliseconds=sight.milliseconds,
         at=datetime.now(UTC),
         since=since,
+        recalled=recalled,
+    )
+
+
+def seen_of(sight: Sight) -> Seen:
+    """A picture that was looked at to be kept, as the ledger keeps it."""
+    assert sight.stored is not None, "asked to keep it"
+    return Seen(
+        near_key=sight.near_key,
+        stored=sight.stored,
+        stored_format=sight.stored_format,
+        width=sight.width,
+        height=sight.height,
+        sha256=sight.sha256,
+        embedding=sight.embedding,
+        marks=sight.marks,
     )
 
 

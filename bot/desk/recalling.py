@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.desk.naming import guesses
-from bot.desk.types import Identified, Mine, Tallied
-from corrections.types import MyVote, PredictionView, Tally
+from bot.desk.types import Identified, Mine, Tallied, Told
+from corrections.types import MyVote, PredictionView, Recalled, Tally
 from model.types import Verdict
 
 Named = Callable[[str], str]
@@ -24,7 +24,16 @@ def recalled(view: PredictionView, tally: Tally, named: Named, may_ask: bool) ->
         milliseconds=view.milliseconds,
         tally=tallied(view, tally, named),
         may_ask=may_ask,
+        memory=None if view.recalled is None else view.recalled.version,
+        told=told(view.recalled, named),
     )
+
+
+def told(recalled: Recalled | None, named: Named) -> Told | None:
+    """What people had said of such a picture; None when memory changed nothing."""
+    if recalled is None or recalled.how == "":
+        return None
+    return Told(recalled.how, tuple(map(named, recalled.slugs)), recalled.here)
 
 
 def tallied(view: PredictionView, tally: Tally, named: Named) -> Tallied:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from corrections.types import Address
 from model.types import Verdict
@@ -55,11 +55,25 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What people said: of this very picture ("same"), or of pictures like it ("like").
+
+    ``names``: whom they named, as the reader knows them; none for nobody on the list. ``here``: people of
+    this community did.
+    """
+
+    how: Literal["same", "like"]
+    names: tuple[str, ...]
+    here: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Identified:
     """The answer about one picture; ``ranked`` begins with the likeliest character.
 
     ``may_why``: whether *Why?* can be asked, with a button beside *Right* and *Wrong*.
-    ``may_ask``: whether its poster is to be asked if it may be learned from, with a small button.
+    ``may_ask``: whether its poster is to be asked if it may be learned from, with a small button. ``memory``
+    is the version of the memory that had a say, None without one; ``told`` is what it said.
     """
 
     slot: int
@@ -71,6 +85,8 @@ class Identified:
     tally: Tallied | None = None
     may_ask: bool = False
     may_why: bool = False
+    memory: int | None = None
+    told: Told | None = None
 
     @property
     def best(self) -> Guess:

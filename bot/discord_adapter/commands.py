@@ -114,6 +114,8 @@ def add_explanations(tree: Commands, desk: Desk, setup: Setup, kept_hours: int) 
             latest = await desk.recall(prediction_id, w.language) if prediction_id else None
             if latest:
                 lines.append(w("discord-about-model", bundle=rendering.plain(latest.bundle)))
+                if latest.memory is not None:
+                    lines.append(w("memory-about", memory=str(latest.memory)))
             lines.append(w("discord-about-pictures", hours=kept_hours))
             lines.append(discord_training(facts.discord_training, w))
             await whisper(interaction, "\n".join(lines))

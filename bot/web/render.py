@@ -13,7 +13,7 @@ import aiohttp_jinja2
 from aiohttp import hdrs, web
 from markupsafe import Markup, escape
 
-from bot import wording, wording_privacy
+from bot import wording, wording_memory, wording_privacy
 from bot.desk.types import Allowed, Choice, Guess, Identified, LookUp, Refused, TakenBack, Thanks
 from bot.desk.why import Because
 from bot.wording_why import why_heat, why_nearest, why_text, why_title
@@ -130,6 +130,7 @@ def view(request: web.Request, shown: View) -> web.Response:
         "tallied": _rich(wording.tallied(shown.answer.tally, w, _bold)),
         "said": _rich(wording.said(shown.said, w, _bold)) if shown.said else "",
         "why": _why(shown.because, w),
+        "answered_by": wording_memory.answered_by(shown.answer, w),
     }
     template = "answer.html" if wants_fragment(request) else "page.html"
     return _html(request, template, status, context, headers)
@@ -254,6 +255,8 @@ def _as_json(shown: View, w: Words) -> dict[str, Any]:
         "milliseconds": answer.milliseconds,
         "sentence": wording.headline(answer, w),
         "may_ask": answer.may_ask,
+        "memory": answer.memory,
+        "told": answer.told.how if answer.told else "",
     }
     if isinstance(shown.said, Refused):
         return {"error": wording.refusal(shown.said, w), "reason": _reason(shown.said.key)}

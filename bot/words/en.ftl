@@ -1046,3 +1046,16 @@ teach-doubt = picture { $number } shows { $name }, I am sure
 teach-doubt-nobody = picture { $number } shows nobody I know
 teach-insist-hint = Say so if they are right all the same.
 teach-insist-moderator = If they are right all the same, a moderator can teach them.
+
+## What people said, which counts at once
+
+memory-here = People here say { $names }.
+memory-here-nobody = People here say that this is nobody on the list.
+memory-elsewhere = People say { $names }.
+memory-elsewhere-nobody = People say that this is nobody on the list.
+memory-like = That leans on pictures like it that people named: { $names }.
+memory-like-nobody = That leans on pictures like it of which people said that they show nobody on the list.
+memory-comma = { ", " }
+memory-and = { $names } and { $last }
+memory-about = It had my memory of what people said, version { $memory }, beside it.
+web-bundle-memory = Answered by { $bundle } with memory { $memory } in { $milliseconds } ms.

@@ -874,3 +874,16 @@ teach-doubt = 第 { $number } 张图里是{ $name }，我很确定
 teach-doubt-nobody = 第 { $number } 张图里没有我认识的角色
 teach-insist-hint = 如果这些图确实没错，请告诉我。
 teach-insist-moderator = 如果这些图确实没错，可以请管理员来教。
+
+## 大家说过的话，立刻算数
+
+memory-here = 这里的人说是{ $names }。
+memory-here-nobody = 这里的人说不在名单上。
+memory-elsewhere = 有人说是{ $names }。
+memory-elsewhere-nobody = 有人说不在名单上。
+memory-like = 这参考了大家给相似图片的说法：{ $names }。
+memory-like-nobody = 这参考了相似的图片：大家说它们不在名单上。
+memory-comma = 、
+memory-and = { $names }和{ $last }
+memory-about = 回答时还参考了大家说过的话（记忆版本 { $memory }）。
+web-bundle-memory = 由 { $bundle } 和记忆 { $memory } 回答，用时 { $milliseconds } 毫秒。

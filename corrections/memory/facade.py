@@ -59,6 +59,11 @@ class LedgerMemory:
         async with self._work.read() as session:
             return await reading.homes(session)
 
+    async def private_names(self) -> dict[str, Community]:
+        """The characters that one community alone knows."""
+        known = (await self._current()).characters.values()
+        return {each.slug: each.community for each in known if each.community is not None}
+
     async def features(self, blobs: Collection[int]) -> tuple[dict[int, Features], list[int]]:
         """By picture what a bundle saw in it, where that is kept; and of which pictures it is damaged."""
         async with self._work.read() as session:

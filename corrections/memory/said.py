@@ -21,6 +21,7 @@ def written(recalled: Recalled, ranked_kept: int) -> dict[str, Any] | None:
         "known": answer.known,
         "ranked": [[each.character, each.probability] for each in answer.ranked[:ranked_kept]],
         "slugs": list(recalled.slugs),
+        "here": recalled.here,
     }
 
 
@@ -43,5 +44,6 @@ def recalled_of(row: PredictionRow) -> Recalled | None:
     """What memory had to do with it; None when there was none."""
     if row.memory is None:
         return None
-    slugs = tuple((row.said or {}).get("slugs", ()))
-    return Recalled(row.memory, cast(How, row.how), said_of(row), slugs)
+    said = row.said or {}
+    slugs, here = tuple(said.get("slugs", ())), bool(said.get("here", True))
+    return Recalled(row.memory, cast(How, row.how), said_of(row), slugs, here)

@@ -105,7 +105,7 @@ class PredictionRow(Table):
     bundle's own opinion, so that its accuracy is counted by it. ``memory`` is the version of the memory that
     had a say (None: there was none), ``how`` what it did ("same": somebody named this very picture or a copy;
     "like": pictures like it made a difference), and ``said`` what was said then instead: ``verdict``,
-    ``character``, ``confidence``, ``known``, ``ranked`` and ``slugs``, see `corrections.recalling`.
+    ``character``, ``confidence``, ``known``, ``ranked``, ``slugs``, ``here``, see `corrections.memory.said`.
     """
 
     __tablename__ = "predictions"

@@ -13,7 +13,7 @@ from corrections.errors import BadLabel
 from model.errors import PictureError
 
 ROOT = Path(__file__).parents[2]
-NAMES = {"name", "second", "said", "text", "who"}
+NAMES = {"name", "names", "last", "second", "said", "text", "who"}
 """Values that are a name or what somebody wrote."""
 SOURCES = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "bot").rglob("*.html")]
 
