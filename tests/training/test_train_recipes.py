@@ -182,3 +182,18 @@ def test_every_picture_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     pictures = [p for p in read_dataset(tmp_path / "pictures") if p.split != "test"]
     forms = len(looked) - len(pictures)  # each of these goes through both forms
     assert len(pictures) + 2 * forms <= 1.2 * len(pictures)
+
+
+def test_networks_trained_on_the_other_half_judge_each_picture(tmp_path: Path) -> None:
+    write(tmp_path / "pictures", of_each=100)
+    tiny_base(tmp_path / "base")
+    values = (*QUICK, "--set=crossed=2", "--set=crossed_epochs=1")
+    code, said = invoke(tmp_path, "--recipe=full", *values)
+    assert code == 0, said
+    assert said.count("asking for a second opinion") == 2
+    plain = invoke(tmp_path, "--recipe=full", *QUICK, out="plain")
+    assert plain[0] == 0, plain[1]
+    hashes = {name: sha256_of(tmp_path / name / "model.safetensors") for name in ("out", "plain")}
+    assert hashes["out"] != hashes["plain"]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["recipe"]["crossed"] == 2

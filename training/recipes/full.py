@@ -7,7 +7,7 @@ CPU: half of the patches, lower layers that stand still, and bfloat16 (`training
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from transformers import set_seed
 
 from model.preprocess import Floats
 from training.augmenting import Augmenting
+from training.crossing import tuned_opinions
 from training.fitting import log_softmax, smoothed
 from training.job import Job, Trained
 from training.looking import features_of
@@ -55,6 +56,10 @@ class Recipe:
     # that moderators have approved is the whole target
     believe: float = 0.5
     sharper: float = 1.6
+    # in how many parts the pictures are cut so that networks fine-tuned on the others, for so many epochs,
+    # judge each part, in place of those classifiers: better judges, for as much time again; 0 leaves it
+    crossed: int = 0
+    crossed_epochs: int = 6
     # see the recipe *head*
     doubt: float = 0.03
     balance: float = 0.25
@@ -82,6 +87,9 @@ def run(job: Job, recipe: Recipe) -> Trained:
     network = job.open(drop_path=recipe.drop_path)
     fitting = head.Recipe(doubt=recipe.doubt, balance=recipe.balance, smoothing=recipe.smoothing)
     fitted = head.fit_head(job, network, fitting)
+    if recipe.crossed > 1:
+        opinions = tuned_opinions(job, fitted, fitting, recipe)
+        fitted = replace(fitted, opinions=opinions, believed=head.believed(job, opinions, fitting))
     network.give_head(fitted.weight, fitted.bias, fitted.mean, fitted.deviation)
     network.dropout.p = recipe.dropout
     network.counts = torch.from_numpy(fitted.counts)

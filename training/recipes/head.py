@@ -24,6 +24,7 @@ from training.fitting import (
     fit_embedding,
     log_softmax,
     second_opinions,
+    shares_of_new,
 )
 from training.job import Job, Trained
 from training.looking import Features, features_of, standard
@@ -130,16 +131,16 @@ def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
         x = (plain - mean) / deviation
         how = Descent(recipe.smoothing, recipe.l2, recipe.iterations)
         opinions = _opinions(job, x, how, recipe)
-        believed = _believed(job, opinions, recipe)
-        counts = class_weights(labels[believed], classes, recipe.balance)
-        prior = _prior(job, network, plain, mean, deviation)
-        x, y = x[believed], labels[believed]
+        trusted = believed(job, opinions, recipe)
+        counts = class_weights(labels[trusted], classes, recipe.balance)
+        prior = _prior(job, network, plain, mean, deviation, recipe)
+        x, y = x[trusted], labels[trusted]
         shares = None if prior is None else prior.shares
         how = how if prior is None else replace(how, smoothing=recipe.keep)
         if prior is not None:
-            prior = Prior(prior.weight, prior.bias, prior.shares[believed])
+            prior = Prior(prior.weight, prior.bias, prior.shares[trusted])
         if recipe.mirrored:
-            x, y = np.concatenate([x, standard(turned, mean, deviation)[believed]]), np.concatenate([y, y])
+            x, y = np.concatenate([x, standard(turned, mean, deviation)[trusted]]), np.concatenate([y, y])
             if prior is not None:
                 prior = Prior(prior.weight, prior.bias, np.concatenate([prior.shares, prior.shares]))
         curve: list[float] = []
@@ -150,7 +151,7 @@ def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
         bias=bias,
         mean=mean,
         deviation=deviation,
-        believed=believed,
+        believed=trusted,
         opinions=opinions,
         shares=shares,
         counts=counts,
@@ -219,14 +220,17 @@ def _opinions(job: Job, x: Floats, how: Descent, recipe: Recipe) -> Floats | Non
     return second_opinions(x, job.labels, groups, classes, how, folds=recipe.folds, seed=job.seed)
 
 
-def _believed(job: Job, opinions: Floats | None, recipe: Recipe) -> NDArray[np.bool_]:
-    believed = np.ones(len(job.train), np.bool_)
+def believed(job: Job, opinions: Floats | None, recipe: Recipe) -> NDArray[np.bool_]:
+    """``[N]``: which labels to learn from."""
+    found = np.ones(len(job.train), np.bool_)
     if opinions is not None:
-        believed = believable(opinions, job.labels, doubt=recipe.doubt, certainty=recipe.certainty)
-    return believed | approved(job.train) if recipe.approved else believed
+        found = believable(opinions, job.labels, doubt=recipe.doubt, certainty=recipe.certainty)
+    return found | approved(job.train) if recipe.approved else found
 
 
-def _prior(job: Job, network: Network, plain: Floats, mean: Floats, deviation: Floats) -> Prior | None:
+def _prior(
+    job: Job, network: Network, plain: Floats, mean: Floats, deviation: Floats, recipe: Recipe
+) -> Prior | None:
     """The base's own head in the classes of this training, for standardised features."""
     if network.own is None or not job.base.known:
         return None
@@ -239,4 +243,6 @@ def _prior(job: Job, network: Network, plain: Floats, mean: Floats, deviation: F
     here[rows], there[rows] = weight * deviation, bias + weight @ mean
     shares = np.zeros((len(plain), classes), np.float32)
     shares[:, rows] = np.exp(log_softmax(plain @ weight.T + bias))
+    new = ~np.isin(job.labels, rows)
+    shares[new] = shares_of_new(job.labels[new], classes, smoothing=recipe.smoothing, keep=recipe.keep)
     return Prior(here, there, shares)
