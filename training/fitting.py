@@ -121,6 +121,15 @@ def smoothed(labels: Labels, classes: int, smoothing: float, shares: Floats | No
     return targets
 
 
+def shares_of_new(labels: Labels, classes: int, *, smoothing: float, keep: float) -> Floats:
+    """``[N, C]``: `Prior.shares` of pictures of characters that the earlier model does not know.
+
+    It would share them among those whom they resemble, and teach that they are in part somebody else. With
+    these, `smoothed` by ``keep`` takes ``smoothing`` from the label and spreads it evenly, as without one.
+    """
+    return smoothed(labels, classes, min(1.0, smoothing / max(keep, 1e-9)))
+
+
 def trusted_labels(
     x: Floats,
     labels: Labels,

@@ -68,7 +68,7 @@ def main() -> None:
         sys.exit(
             "WHOSTHAT_PICTURES does not name the project's picture folder, without which nothing is measured"
         )
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 170, highlight=False)
     with threadpool_limits(1):
         world = world_of(
             Path(folder),
@@ -138,20 +138,8 @@ def _curves(lives: Lives, figure: str) -> dict[str, Curve]:
 def _table(lives: Lives) -> Table:
     first = next(iter(lives.values()))
     title = f"{len(first)} seeds; right in % on untouched pictures: mean (range)"
-    table = Table(
-        "corrections",
-        "learned from",
-        "of these wrong",
-        "promoted",
-        PEOPLE,
-        PERFECT,
-        NEVER,
-        "known before",
-        "new",
-        "other sources",
-        "candidate, gate or not",
-        title=title,
-    )
+    columns = ("corrections", "exported", "wrong", "promoted", PEOPLE, PERFECT, NEVER)
+    table = Table(*columns, "known before", "new", "other sources", title=title)
     for place, point in enumerate(first[0]):
         people = [points[place] for points in lives[PEOPLE]]
         table.add_row(
@@ -161,7 +149,6 @@ def _table(lives: Lives) -> Table:
             f"{sum(p.promoted for p in people)} of {len(people)}" if place else "",
             *(_range([points[place].served.noisy for points in lives[n]]) for n in (PEOPLE, PERFECT, NEVER)),
             *(_range([getattr(p.served, figure) for p in people]) for figure in ("known", "new", "others")),
-            _range([p.candidate.noisy for p in people if p.candidate is not None]) if place else "",
         )
     return table
 

@@ -16,6 +16,8 @@ COLOURS = {
     "perfect labels": "tab:green",
     "never retrained": "tab:gray",
 }
+HEIGHT = 0.3
+"""What the vertical axis spans at least."""
 MARKS = {"corrected by people": "o", "perfect labels": "^", "never retrained": ""}
 
 
@@ -23,7 +25,7 @@ def draw(path: Path, panels: Mapping[str, Mapping[str, Curve]]) -> None:
     """One panel for each figure, with the mean of the seeds as a line and their range as a band."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MultipleLocator, PercentFormatter
 
     figure = Figure(figsize=(5.2 * len(panels), 4.0), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
@@ -39,6 +41,10 @@ def draw(path: Path, panels: Mapping[str, Mapping[str, Curve]]) -> None:
             )
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("corrections")
+        low, high = axes.get_ylim()
+        missing = max(0.0, HEIGHT - (high - low)) / 2  # a flat curve looks flat
+        axes.set_ylim(max(0.0, low - missing), min(1.0, high + missing))
+        axes.yaxis.set_major_locator(MultipleLocator(0.05))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.grid(alpha=0.3)
         if place == 1:

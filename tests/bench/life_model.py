@@ -16,10 +16,12 @@ from model.preprocess import Floats
 from model.types import NOBODY, BundleInfo
 from training.fitting import (
     Descent,
+    Labels,
     Prior,
     fit_calibration,
     fit_classifier,
     log_softmax,
+    shares_of_new,
     trusted_labels,
 )
 from training.parts import Parts
@@ -81,7 +83,7 @@ def learn(parts: Parts, seen: Seen, base: Model | None, recipe: Recipe, seed: in
         believed |= np.array([picture.source == "corrections" for picture in parts.train])
     counts = class_weights(labels[believed], classes, recipe.balance)
     x, labels = x[believed], labels[believed]
-    prior = None if base is None else _prior(base, parts.slugs, x)
+    prior = None if base is None else _prior(base, parts.slugs, x, labels, recipe)
     if prior is not None:
         how = replace(how, smoothing=recipe.keep)
     weight, bias = fit_classifier(x, labels, classes, how, weights=counts[labels], prior=prior)
@@ -95,7 +97,7 @@ def learn(parts: Parts, seen: Seen, base: Model | None, recipe: Recipe, seed: in
     return Model(BundleInfo(name, parts.slugs, calibration), weight, bias, believed)
 
 
-def _prior(base: Model, slugs: Sequence[str], x: Floats) -> Prior:
+def _prior(base: Model, slugs: Sequence[str], x: Floats, labels: Labels, recipe: Recipe) -> Prior:
     """The base's own head in the classes of this training; a new character begins as unlikely as any."""
     rows = [slugs.index(slug) for slug in base.info.characters]
     weight = np.zeros((len(slugs), x.shape[1]), np.float32)
@@ -103,4 +105,6 @@ def _prior(base: Model, slugs: Sequence[str], x: Floats) -> Prior:
     weight[rows], bias[rows] = base.weight, base.bias
     shares = np.zeros((len(x), len(slugs)), np.float32)
     shares[:, rows] = np.exp(log_softmax(base.logits(x)))
+    new = ~np.isin(labels, rows)
+    shares[new] = shares_of_new(labels[new], len(slugs), smoothing=recipe.smoothing, keep=recipe.keep)
     return Prior(weight, bias, shares)

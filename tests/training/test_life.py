@@ -155,6 +155,7 @@ def test_learning_is_the_recipe_head(tmp_path: Path) -> None:
     from threadpoolctl import threadpool_limits
 
     from training.bases import find_base
+    from training.fitting import smoothed
     from training.job import Job
     from training.parts import parts_of
     from training.pictures import read_dataset
@@ -179,17 +180,28 @@ def test_learning_is_the_recipe_head(tmp_path: Path) -> None:
     assert (model.believed == fitted.believed).all()
     assert model.info.calibration == calibrate(job, model.logits(seen.of(parts.validation)), recipe.precision)
 
-    # what it knows is the base of the next training
-    network.give_head(fitted.weight, fitted.bias, fitted.mean, fitted.deviation)
-    knows = replace(base, known=parts.slugs, calibration=model.info.calibration)
-    network.own = network.plain_head()
-    again = Job(knows, parts, 1, tmp_path / "cache", tmp_path)
+    # what it knows is the base of the next training, in which one character is new
+    old = [row for row, slug in enumerate(parts.slugs) if slug != "thanos"]
+    info = replace(model.info, characters=tuple(parts.slugs[row] for row in old))
+    knows = replace(model, info=info, weight=model.weight[old], bias=model.bias[old])
+    network.own = (
+        knows.weight / fitted.deviation,
+        knows.bias - knows.weight @ (fitted.mean / fitted.deviation),
+    )
+    there = replace(base, known=info.characters, calibration=info.calibration)
+    again = Job(there, parts, 1, tmp_path / "cache", tmp_path)
     second = fit_head(again, network, recipe)
     with threadpool_limits(1):
-        taught = learn(parts, seen, model, recipe, 1, "second")
+        taught = learn(parts, seen, knows, recipe, 1, "second")
     assert np.allclose(taught.weight, second.weight, atol=1e-4)
     assert np.allclose(taught.bias, second.bias, atol=1e-4)
-    assert not np.allclose(taught.weight, model.weight, atol=1e-4)
+    # of a new character the base has nothing to say, of another what it thinks
+    new = again.labels == parts.slugs.index("thanos")
+    assert second.shares is not None
+    targets = smoothed(again.labels, len(parts.slugs), recipe.keep, second.shares)
+    plain = smoothed(again.labels, len(parts.slugs), recipe.smoothing)
+    assert np.allclose(targets[new], plain[new], atol=1e-6)
+    assert (second.shares[~new][:, parts.slugs.index("thanos")] == 0).all()
 
 
 def test_the_drawing_is_a_picture(tmp_path: Path) -> None:
