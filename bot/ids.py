@@ -16,6 +16,7 @@
 | less | – | closes the choices again |
 | why | – | shows what the answer hangs on |
 | learn | – | the poster agrees that the picture is learned from |
+| teach | – | says that pictures that were taught are right (the lesson in the prediction's place) |
 | case | ``<revision>.<verb>[.<what>]``, see `CaseSlot` (the case in the prediction's place) | reviews |
 | cast | ``<verb>[.<slug>[.<mark>]]``, see `CastSlot` | keeps the list of characters |
 | privacy | a standing | says what may be learned from one's pictures |
@@ -35,7 +36,7 @@ MAX_NAME_BYTES = 44
 ACTIONS = (
     *("right", "wrong", "is", "search", "name", "new", "undo"),
     *("mine", "unsay", "set", "page", "less", "why"),
-    *("learn", "case", "cast", "privacy", "forget", "train"),
+    *("learn", "case", "cast", "privacy", "forget", "train", "teach"),
 )
 _PATTERN = re.compile(r"v1:([a-z]+):([0-9]{1,18}):(.*)", re.DOTALL)
 

@@ -182,7 +182,8 @@ class Teaching:
         """The pictures are right, says the moderator who taught them."""
         self._forget_old()
         waiting = self._waiting.get(number)
-        if waiting is None:
+        before = None if waiting is None else waiting.ask.moderator
+        if waiting is None or before is None or before.community != moderator.community:
             return Refused("error-teach-gone")
         if waiting.ask.teacher.key != teacher.key:
             return Refused("error-teach-others")
@@ -192,7 +193,8 @@ class Teaching:
         except LedgerError:
             log.exception("a lesson was not written")
             return Refused("error-ledger")
-        self._waiting.pop(number, None)
+        if isinstance(outcome, Taught):
+            self._waiting.pop(number, None)
         return outcome
 
     def teacher(self, number: int) -> Teach | None:

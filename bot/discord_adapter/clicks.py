@@ -23,6 +23,7 @@ from bot.discord_adapter.privacy import Privacy
 from bot.discord_adapter.registering import DELIVERED_TWICE_SECONDS
 from bot.discord_adapter.reviewing import Reviewing
 from bot.discord_adapter.setup import Setup
+from bot.discord_adapter.teaching import Teaching
 from bot.discord_adapter.training import Retrain
 from bot.discord_adapter.voices import whisper
 from bot.ids import ButtonId
@@ -48,6 +49,7 @@ class Clicks:
         reviewing: Reviewing,
         cast: Cast,
         retrain: Retrain,
+        teaching: Teaching,
         privacy: Privacy,
         busy: Busy,
     ) -> None:
@@ -57,6 +59,7 @@ class Clicks:
         self._reviewing = reviewing
         self._cast = cast
         self._retrain = retrain
+        self._teaching = teaching
         self._privacy = privacy
         self._refreshing: dict[Address, bool] = {}  # True: it changed again meanwhile
         self._handled = Lately(DELIVERED_TWICE_SECONDS)
@@ -88,6 +91,8 @@ class Clicks:
                 await self._cast.press(interaction, button, _chosen(data), _fields(interaction))
             case "train":
                 await self._retrain.press(interaction, button.slot)
+            case "teach":
+                await self._teaching.insist(interaction, button.prediction_id)
             case "learn":
                 if await self._privacy.learn(interaction, button.prediction_id):
                     self.refresh(interaction.client, button.prediction_id)

@@ -33,6 +33,7 @@ from bot.discord_adapter.registering import Commands
 from bot.discord_adapter.releasing import Releasing
 from bot.discord_adapter.reviewing import Reviewing
 from bot.discord_adapter.setup import Setup
+from bot.discord_adapter.teaching import Teaching, add_teaching
 from bot.discord_adapter.training import Retrain
 from bot.discord_adapter.voices import MessageVoice, delete, patience, send_below
 from bot.settings import Settings
@@ -87,10 +88,12 @@ class WhosthatClient(discord.Client):
         desk.moderation.rights.register("discord", partial(moderators.still, self))
         reviewing, cast = Reviewing(desk, moderators), Cast(desk, moderators)
         self._retrain = Retrain(desk, moderators)
-        self.clicks = Clicks(desk, setup, reviewing, cast, self._retrain, privacy, self.busy)
+        teaching = Teaching(desk, pictures, moderators)
+        self.clicks = Clicks(desk, setup, reviewing, cast, self._retrain, teaching, privacy, self.busy)
         self._tree = Commands(self, self.busy)
         add_commands(self._tree, desk, pictures, self.clicks)
         add_explanations(self._tree, desk, setup, settings.retention.unvoted_hours)
+        add_teaching(self._tree, desk, teaching)
         add_privacy(self._tree, privacy)
         minutes, hours = settings.review.link_minutes, settings.export.kept_hours
         add_moderation(self._tree, reviewing, Releasing(desk, moderators, minutes, hours), cast)

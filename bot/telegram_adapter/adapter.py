@@ -35,6 +35,7 @@ from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.prompts import Prompts
 from bot.telegram_adapter.releasing import Releasing
 from bot.telegram_adapter.reviewing import Reviewing
+from bot.telegram_adapter.teaching import Teaching
 from bot.telegram_adapter.training import Retrain
 from bot.telegram_adapter.updates import Updates
 from bot.telegram_adapter.voices import Speaker
@@ -82,9 +83,10 @@ class TelegramAdapter:
         )
         commands = Commands(desk, speaker, boards, choosing, privacy, moderation)
         pictures = Pictures(bot, settings.worker.max_mebibytes << 20, settings.limits.pictures_per_message)
+        teaching = Teaching(desk, speaker, pictures, admins, background)
         age = timedelta(minutes=settings.telegram.max_age_minutes)
         self._messages = Messages(
-            desk, speaker, pictures, commands, prompts, reviewing, casting, background, age
+            desk, speaker, pictures, commands, prompts, reviewing, casting, teaching, background, age
         )
         clicks = Clicks(
             desk,
@@ -97,6 +99,7 @@ class TelegramAdapter:
             reviewing,
             casting,
             retrain,
+            teaching,
             background,
         )
         self._updates = Updates(desk, self._messages, clicks, self._background)

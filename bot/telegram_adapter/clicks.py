@@ -24,6 +24,7 @@ from bot.telegram_adapter.privacy import Privacy
 from bot.telegram_adapter.prompts import Marked, Prompts, marked
 from bot.telegram_adapter.rendering import Opened
 from bot.telegram_adapter.reviewing import Reviewing
+from bot.telegram_adapter.teaching import Teaching
 from bot.telegram_adapter.toasts import Alert
 from bot.telegram_adapter.training import Retrain
 from bot.telegram_adapter.voices import Speaker
@@ -54,6 +55,7 @@ class Clicks:
         reviewing: Reviewing,
         casting: Casting,
         retrain: Retrain,
+        teaching: Teaching,
         background: Background,
     ) -> None:
         self._desk = desk
@@ -66,6 +68,7 @@ class Clicks:
         self._reviewing = reviewing
         self._casting = casting
         self._retrain = retrain
+        self._teaching = teaching
         self._background = background
 
     async def handle(self, query: CallbackQuery) -> None:
@@ -118,6 +121,8 @@ class Clicks:
                 return await self._privacy.forget(query.message, who, place, w)
             case ButtonId("case" | "cast" | "train") if is_private(place):
                 return await self._moderate(query.message, button, who, w)
+            case ButtonId("teach") if query.message and rendering.offers(query.message, "teach"):
+                return await self._teaching.insist(query.message, number, who, place, w)
             case ButtonId("set") if query.message and rendering.offers(query.message, "set"):
                 return await self._choosing.choose(query.message, button.slot, who, place)
         return w("error-old-button")

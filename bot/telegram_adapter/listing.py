@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ABOUTS = {
     "whois": "telegram-about-whois",
+    "teach": "telegram-about-teach",
     "undo": "telegram-about-undo",
     "mycorrections": "telegram-about-mycorrections",
     "help": "telegram-about-help",
@@ -39,8 +40,8 @@ ABOUTS = {
     "retrain": "telegram-about-retrain",
     "setup": "telegram-about-setup",
 }
-EVERYBODYS = ("whois", "undo", "help", "about", "privacy")
-IN_PRIVATE = ("whois", "undo", "mycorrections", "privacy", "forgetme", "help", "about")
+EVERYBODYS = ("whois", "teach", "undo", "help", "about", "privacy")
+IN_PRIVATE = ("whois", "teach", "undo", "mycorrections", "privacy", "forgetme", "help", "about")
 LISTED = ("review", "stats", "characters", "export", "console")
 TRAINERS = ("retrain",)
 """Of groups in ``training.communities``; nobody else is shown what only answers with a no."""

@@ -24,6 +24,7 @@ from bot.telegram_adapter.commands import Commands, command_in
 from bot.telegram_adapter.marks import Mark, mark_in
 from bot.telegram_adapter.prompts import Prompts, marked
 from bot.telegram_adapter.reviewing import Reviewing
+from bot.telegram_adapter.teaching import Teaching
 from bot.telegram_adapter.voices import MessageVoice, Speaker
 from bot.words import words
 from corrections.types import Address
@@ -53,6 +54,7 @@ class Messages:
         prompts: Prompts,
         reviewing: Reviewing,
         casting: Casting,
+        teaching: Teaching,
         background: Background,
         max_age: timedelta,
     ) -> None:
@@ -63,6 +65,7 @@ class Messages:
         self._prompts = prompts
         self._reviewing = reviewing
         self._casting = casting
+        self._teaching = teaching
         self._max_age = max_age
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._chats: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -110,6 +113,9 @@ class Messages:
 
     async def _look_at(self, messages: Sequence[Message]) -> None:
         """The pictures of a message or an album, or those of the message that it replies to."""
+        if (name := self._teaching.name_in(messages)) is not None:
+            await self._teaching.take(name, messages)
+            return
         first, asked = messages[0], any(map(self._is_asked, messages))
         who, place = author(first), place_of(first)
         if not asked and not await self._desk.watches(place, ()):

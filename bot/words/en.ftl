@@ -120,6 +120,7 @@ discord-help-about = What I do and how to ask
 discord-help = I say which Marvel film character is in a picture.
     • Ask with /whois, by a right click on a message → Apps → “{ discord-whois-menu }”, by mentioning me beside a picture or in a reply to one, by the reaction 🔎, or in a direct message.
     • Press Right or Wrong below an answer; Wrong lets you say who it is. Nobody is pinged, and you can change your mind: /undo, /mycorrections.
+    • /teach shows me a character that I do not know yet: a name and some pictures.
     • /privacy and /forgetme are about your own pictures, /about says more about me.
     • /setup is for those who manage a server; /review, /stats, /characters, /export and /console for its moderators.
     I name fictional characters only, never private people.
@@ -196,12 +197,13 @@ telegram-help = I say which Marvel film character is in a picture.
     • Send me one: a photo, a file, a sticker, a GIF, a video or an album.
     • In a group, write /whois{ $bot } as the caption of a picture or as a reply to one, or reply to me with a picture.
     • Press Right or Wrong below an answer; Wrong lets you say who it is, and you can change your mind: /undo, /mycorrections.
-    • Type { $bot } and a name anywhere to look up a character.
+    • Type { $bot } and a name anywhere to look up a character. /teach and a name below some pictures shows me one that I do not know yet.
     • You decide what I may learn from your pictures: /privacy; to have everything of yours removed: /forgetme.
     I name fictional characters only, never private people. Pictures are kept for a short time only, longer when somebody says who is in them.
 telegram-help-group = I say which Marvel film character is in a picture.
     • Write /whois{ $bot } as the caption of a picture or as a reply to one, or reply to me with a picture.
     • Press Right or Wrong below an answer; Wrong lets you say who it is. Everybody's click is a vote of their own.
+    • Write /teach{ $bot } and a name below some pictures to show me a character that I do not know yet.
     • Admins can have every picture answered: /setup{ $bot }, and look through what people said: /review{ $bot }
     I name fictional characters only, never private people.
 telegram-about = I am whosthat { $version }. I know { $characters ->
@@ -1046,6 +1048,22 @@ teach-doubt = picture { $number } shows { $name }, I am sure
 teach-doubt-nobody = picture { $number } shows nobody I know
 teach-insist-hint = Say so if they are right all the same.
 teach-insist-moderator = If they are right all the same, a moderator can teach them.
+teach-insist = They are right
+console-teach-title = Teach a character
+console-teach-link = Teach with pictures…
+console-teach-heading = A name and its pictures
+console-teach-lead = 1 to { $limit } pictures, each of which shows that character. A name that is known already gets more examples.
+console-teach-pictures = Pictures
+console-teach-do = Teach
+discord-teach-name = teach
+discord-teach-about = Teach me a fictional character with up to 10 pictures; never a private person
+discord-teach-who = The character's name
+discord-teach-picture = A picture that shows the character
+discord-teach-more = Another one
+telegram-about-teach = Teach me a fictional character: name and pictures
+telegram-teach-how = Write /teach and the character's name below 1 to { $limit } pictures, or alone, and I ask for the pictures.
+telegram-teach-send = Reply to this message with 1 to { $limit } pictures that show { $name }.
+telegram-teach-album = Of an album I see the first picture only here, so nothing is taught yet.
 
 ## What people said, which counts at once
 

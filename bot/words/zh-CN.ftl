@@ -100,6 +100,7 @@ discord-help-about = 我会做什么，怎么问我
 discord-help = 我会说出图里是哪一位漫威电影角色。
     • 提问的方式：使用 /whois；右键点击一条消息 → 应用 → “{ discord-whois-menu }”；发图或回复一张图时提及我；给消息加上 🔎 回应；或者给我发私信。
     • 在回答下面点“对”或“不对”；点了“不对”就可以说出是谁。我不会提醒任何人，你也可以随时改主意：/undo、/mycorrections。
+    • /teach 让我认识一个新角色：一个名字和几张图片。
     • /privacy 和 /forgetme 决定你自己的图片，/about 介绍我自己。
     • /setup 给管理服务器的人用；/review、/stats、/characters、/export 和 /console 给管理员用。
     我只认虚构角色，从不辨认真实的人。
@@ -167,12 +168,13 @@ telegram-help = 我会说出图里是哪一位漫威电影角色。
     • 把图发给我：照片、文件、贴纸、GIF、视频或相册都行。
     • 在群里，把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
     • 回答下面有“对”和“不对”；点“不对”就能告诉我是谁，随时可以改主意：/undo、/mycorrections。
-    • 在任何地方输入 { $bot } 和名字，就能查找角色。
+    • 在任何地方输入 { $bot } 和名字，就能查找角色。在几张图片下面写上 /teach 和名字，就能让我认识一个新角色。
     • 可以用你的图片学什么由你决定：/privacy；要删除与你有关的一切：/forgetme。
     我只认虚构角色，从不认真实的人。图片只保留很短的时间；有人说了是谁，才会留得更久。
 telegram-help-group = 我会说出图里是哪一位漫威电影角色。
     • 把 /whois{ $bot } 写在图片说明里，或者用它回复图片，也可以用图片回复我。
     • 回答下面有“对”和“不对”；点“不对”就能告诉我是谁。每个人点的都算自己的一票。
+    • 在几张图片下面写上 /teach{ $bot } 和名字，就能让我认识一个新角色。
     • 管理员可以让我回答每张图片：/setup{ $bot }，也可以审核大家说过的：/review{ $bot }
     我只认虚构角色，从不认真实的人。
 telegram-about = 我是 whosthat { $version }，认识 { $characters } 位漫威电影角色。我只认虚构角色，不做人脸识别。
@@ -874,6 +876,22 @@ teach-doubt = 第 { $number } 张图里是{ $name }，我很确定
 teach-doubt-nobody = 第 { $number } 张图里没有我认识的角色
 teach-insist-hint = 如果这些图确实没错，请告诉我。
 teach-insist-moderator = 如果这些图确实没错，可以请管理员来教。
+teach-insist = 没错，就是
+console-teach-title = 教一个角色
+console-teach-link = 用图片来教……
+console-teach-heading = 名字和图片
+console-teach-lead = 1 到 { $limit } 张图片，每张里都有这个角色。已有的名字会得到更多例子。
+console-teach-pictures = 图片
+console-teach-do = 教
+discord-teach-name = teach
+discord-teach-about = 用最多 10 张图片教我一个虚构角色；请不要教真实的人
+discord-teach-who = 角色的名字
+discord-teach-picture = 一张有这个角色的图片
+discord-teach-more = 再来一张
+telegram-about-teach = 教我一个虚构角色：名字和图片
+telegram-teach-how = 请在 1 到 { $limit } 张图片下面写上 /teach 和角色的名字；也可以先单独发这一行，我再问你要图片。
+telegram-teach-send = 请用 1 到 { $limit } 张图片回复这条消息，每张里都要有{ $name }。
+telegram-teach-album = 在这里我只能看到相册的第一张图，所以还什么也没有教。
 
 ## 大家说过的话，立刻算数
 

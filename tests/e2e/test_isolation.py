@@ -31,6 +31,7 @@ from corrections.review.types import Filter, Moderator
 from tests.bot.test_web import somebody
 from tests.standins.console import GUILD, MARA, NOEL, OLGA, OTHER, posted, some_cases
 from tests.standins.drawings import drawing
+from tests.standins.explaining import TableExplainer
 from tests.standins.page import SECRET, Served, page_served
 
 OURS, THEIRS = Moderator(MARA, GUILD), Moderator(OLGA, OTHER)
@@ -86,6 +87,7 @@ class Scene:
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     # Their moderators may retrain, ours may not.
     async with page_served(tmp_path, training__communities=":".join(OTHER)) as page:
+        page.desk.explain_with(TableExplainer())
         made = Scene(page, tmp_path / "data" / "whosthat.db")
         await some_cases(page)
         await _their_side(page)
@@ -207,6 +209,11 @@ ATTEMPTS: dict[Route, list[dict[str, str]]] = {
         {"what": "merge", "slug": "{own}", "into": "{slug}"},
         {"what": "delete", "slug": "{slug}"},
     ],
+    ("GET", "/review/teach"): [{}, {"?community": "{community}"}],
+    ("POST", "/review/teach"): [
+        *({"name": "{named}", "?community": each, "community": each} for each in ("", "{community}")),
+        {"number": "{case}", "community": "{community}"},
+    ],
     ("GET", "/review/agreement"): [{}, {"?community": "{community}"}],
     ("GET", "/review/history"): [{}, {"?community": "{community}"}, {"?before": str(10**9)}],
     ("GET", "/review/exports"): [{}, {"?community": "{community}"}],
@@ -243,6 +250,7 @@ OPEN: dict[Route, list[dict[str, str]]] = {
     ("POST", "/new"): [{"prediction": "{prediction}", "q": "A new name"}],
     ("POST", "/undo"): [{"prediction": "{prediction}"}],
     ("POST", "/learn"): [{"prediction": "{prediction}"}],
+    ("POST", "/why"): [{"prediction": "{prediction}"}],
     ("GET", "/privacy"): [{}],
     ("POST", "/privacy"): [{"standing": "everything"}],
     ("POST", "/forget"): [{"sure": "yes", "person": "discord:4711"}],

@@ -17,6 +17,7 @@ from bot.web.console.pictures import Pictures
 from bot.web.console.review import Review
 from bot.web.console.session import ConsoleSessions
 from bot.web.console.signin import SignIn
+from bot.web.console.teaching import TeachingPage
 from bot.web.console.training import TrainingPage
 
 HERE = Path(__file__).parent
@@ -43,6 +44,7 @@ def add_console(
     parts = (
         *(Review(desk, names), Bulk(desk, names), Characters(desk, names)),
         *(Figures(desk, names), Pictures(desk), exports, TrainingPage(desk)),
+        TeachingPage(desk, names),
     )
     inside = [
         web.RouteDef(each.method, each.path, door.inside(each.handler), each.kwargs)
