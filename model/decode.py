@@ -31,6 +31,7 @@ from PIL import (  # the plugins by name, else the first WebP makes Pillow impor
 )
 
 from model.errors import PictureError
+from model.marks import GREY, make_marks
 from model.near import SIDE, near_key
 from model.preprocess import Pixels, Preprocess, to_pixels
 
@@ -83,7 +84,7 @@ class Decoded:
 
     ``pixels`` is what the model looks at, uint8 [H, W, 3]; ``width`` and ``height`` are those of the whole
     picture, upright; ``stored`` is a WebP without metadata, when asked for; ``format`` is what the bytes
-    were: "jpeg", "png", "webp", "gif", "avif" or "heic".
+    were: "jpeg", "png", "webp", "gif", "avif" or "heic"; ``marks`` see `model.marks`.
     """
 
     pixels: Pixels
@@ -135,6 +136,15 @@ def to_luma(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=3.0))
 
 
+def to_grey(image: Image.Image) -> NDArray[np.uint8]:
+    """The grey array that `model.marks.make_marks` takes, of an upright picture without transparency."""
+    grey, scale = image.convert("L"), GREY / max(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        grey = grey.resize(size, Image.Resampling.BOX, reducing_gap=3.0)
+    return np.asarray(grey)
+
+
 def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
     _check_size(*_webp_size(data), limits)  # libwebp allocates the canvas when it is opened
     with Image.open(io.BytesIO(data), formats=(container,)) as opened:
@@ -166,6 +176,7 @@ def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, 
         height=height,
         stored=_encoded(image, limits) if keep else None,
         format=kind,
+        marks=make_marks(to_grey(image)),
     )
 
 

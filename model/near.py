@@ -32,6 +32,7 @@ pairs falsely near: mostly toys and drawings in one pose on an empty ground. A p
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cache
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -54,7 +55,8 @@ Id = TypeVar("Id", bound=Hashable)
 _Packed = NDArray[np.uint64]
 
 
-def _cosines() -> NDArray[np.float64]:
+@cache
+def cosines() -> NDArray[np.float64]:
     """The first rows of the orthonormal DCT-II of length SIDE."""
     frequency = np.arange(_FREQUENCIES)[:, None]
     angles = np.pi * (2 * np.arange(SIDE)[None, :] + 1) * frequency / (2 * SIDE)
@@ -63,7 +65,6 @@ def _cosines() -> NDArray[np.float64]:
     return rows
 
 
-_COSINES = _cosines()
 _ODD = np.packbits(np.tile(np.arange(_FREQUENCIES) % 2 == 1, _FREQUENCIES)).view(np.uint64)
 
 
@@ -81,11 +82,16 @@ def near_key(luma: NDArray[np.floating | np.integer]) -> str:
     """
     if luma.shape != (SIDE, SIDE):
         raise ValueError(f"a near key is made from a {SIDE} x {SIDE} array, not from {luma.shape}")
-    spectrum = _COSINES @ luma.astype(np.float64) @ _COSINES.T
+    spectrum = cosines() @ luma.astype(np.float64) @ cosines().T
     return np.packbits(spectrum.ravel() > _SILENCE).tobytes().hex()
 
 
-def _packed(key: str) -> _Packed:
+def words_of(key: str) -> _Packed:
+    """A key as [4] words.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
         raw = bytes.fromhex(key)
     except ValueError:
@@ -95,7 +101,7 @@ def _packed(key: str) -> _Packed:
     return np.frombuffer(raw, dtype=np.uint64)
 
 
-def _distances(key: _Packed, others: _Packed) -> NDArray[np.uint16]:
+def distances(key: _Packed, others: _Packed) -> NDArray[np.uint16]:
     """Distances [n] from one packed key [4] to many [4, n], each the smaller of plain and mirrored."""
     plain = np.zeros(others.shape[1], dtype=np.uint16)
     mirrored = np.zeros_like(plain)
@@ -108,7 +114,7 @@ def _distances(key: _Packed, others: _Packed) -> NDArray[np.uint16]:
 
 def distance(a: str, b: str) -> int:
     """How many of the 256 bits differ, with or without mirroring one of the two, whichever is less."""
-    return int(_distances(_packed(a), _packed(b)[:, None])[0])
+    return int(distances(words_of(a), words_of(b)[:, None])[0])
 
 
 def is_near(a: str, b: str) -> bool:
@@ -123,7 +129,7 @@ def group(keys: Sequence[str]) -> list[int]:
         For every key the position of the first key of its group. Time is quadratic: 6,000 keys take
         0.2 s, 100,000 about a minute.
     """
-    packed = np.array([_packed(key) for key in keys], dtype=np.uint64).reshape(-1, _WORDS).T.copy()
+    packed = np.array([words_of(key) for key in keys], dtype=np.uint64).reshape(-1, _WORDS).T.copy()
     parent = list(range(len(keys)))
 
     def root(i: int) -> int:
@@ -133,7 +139,7 @@ def group(keys: Sequence[str]) -> list[int]:
         return i
 
     for i in range(len(keys) - 1):
-        for offset in np.flatnonzero(_distances(packed[:, i], packed[:, i + 1 :]) <= NEAR):
+        for offset in np.flatnonzero(distances(packed[:, i], packed[:, i + 1 :]) <= NEAR):
             a, b = root(i), root(i + 1 + int(offset))
             parent[max(a, b)] = min(a, b)
     return [root(i) for i in range(len(keys))]
@@ -155,7 +161,7 @@ class NearIndex(Generic[Id]):
 
     def add(self, key: str, id: Id) -> None:  # noqa: A002
         """Remember a key; an id that is already known gets the new key."""
-        packed = _packed(key)
+        packed = words_of(key)
         row = self._rows.get(id)
         if row is None:
             row = len(self._ids)
@@ -178,6 +184,10 @@ class NearIndex(Generic[Id]):
 
     def query(self, key: str) -> list[Id]:
         """The ids of all near copies of a key, the nearest first."""
-        found = _distances(_packed(key), self._keys[:, : len(self._ids)])
-        rows = np.flatnonzero(found <= NEAR)
-        return [self._ids[row] for row in rows[np.argsort(found[rows], kind="stable")]]
+        return [id for id, _ in self.within(key, NEAR)]  # noqa: A001
+
+    def within(self, key: str, most: int) -> list[tuple[Id, int]]:
+        """The ids of all keys at most that far from a key, with their distances, the nearest first."""
+        found = distances(words_of(key), self._keys[:, : len(self._ids)])
+        rows = np.flatnonzero(found <= most)
+        return [(self._ids[row], int(found[row])) for row in rows[np.argsort(found[rows], kind="stable")]]

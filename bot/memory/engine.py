@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from bot.memory.kernel import Constants, blend, read_constants
+from bot.memory.places import Place, Vector, unit
 from bot.memory.types import Entry, Recollection
-from model.near import NearIndex
-from model.types import Answer, Ranked, Sight, Verdict
+from model.marks import read_marks
+from model.types import NOBODY, Answer, Ranked, Sight, Verdict
 
 CERTAIN = 0.99
 """How likely it is that people who said who is in this very picture are right."""
@@ -12,20 +16,25 @@ CERTAIN = 0.99
 BOUND = 50_000
 """Entries that an engine holds unless told otherwise."""
 
+SHOWN = 5
+"""Blobs that a recollection names at most when pictures *like* it have moved the answer."""
+
 
 class Engine:
     """Holds at most ``bound`` entries; the ones that were put first go first.
 
-    Not thread-safe: it belongs to one event loop, and every call is well under a millisecond.
+    Not thread-safe: it belongs to one event loop. What calls cost: docs/learning.md, section *Figures*.
     """
 
-    def __init__(self, bound: int = BOUND) -> None:
+    def __init__(self, bound: int = BOUND, constants: Constants | None = None) -> None:
         self.bound = bound
-        self._entries: dict[tuple[int, int], Entry] = {}
-        self._near: dict[int, NearIndex[tuple[int, int]]] = {}
+        self.constants = constants or read_constants()
+        self._places: dict[int, Place] = {}
+        self._everywhere: Place | None = None  # made when somebody first asks for what is shared
+        self._order: dict[tuple[int, int], None] = {}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._order)
 
     def put(self, entry: Entry) -> None:
         """Remember; what was said of the same blob in the same community is replaced.
@@ -33,45 +42,79 @@ class Engine:
         Raises:
             ValueError: its near key is none.
         """
-        id = entry.community, entry.blob  # noqa: A001 - the word that the index uses
-        self._near.setdefault(entry.community, NearIndex()).add(entry.near_key, id)
-        self._entries.pop(id, None)
-        self._entries[id] = entry
-        while len(self._entries) > self.bound:
-            self.drop(*next(iter(self._entries)))
+        place = self._places.get(entry.community)
+        if place is None:
+            place = Place()
+        place.put(entry)
+        self._places[entry.community] = place
+        if self._everywhere is not None:
+            self._everywhere.put(entry)
+        one = entry.community, entry.blob
+        self._order.pop(one, None)
+        self._order[one] = None
+        while len(self._order) > self.bound:
+            self.drop(*next(iter(self._order)))
 
     def drop(self, community: int, blob: int) -> None:
         """Forget; what is not known is fine."""
-        id = community, blob  # noqa: A001
-        if self._entries.pop(id, None) is not None:
-            index = self._near[community]
-            index.remove(id)
-            if not len(index):
-                del self._near[community]
+        one = community, blob
+        if one not in self._order:
+            return
+        del self._order[one]
+        place = self._places[community]
+        place.drop(one)
+        if not len(place):
+            del self._places[community]
+        if self._everywhere is not None:
+            self._everywhere.drop(one)
 
     def recall(self, community: int, sight: Sight, shared: bool = False) -> Recollection:
         """The answer with what is remembered in it.
 
         Args:
             community: where it is asked.
-            sight: what the worker saw; its answer in the vocabulary's slugs.
-            shared: other communities' entries count too, after the community's own.
+            sight: what the worker saw; its answer in the vocabulary's slugs. Without an embedding (of another
+                bundle, say) only copies are recalled.
+            shared: other communities' entries count too; of a copy, the community's own word comes first.
         """
-        found = self._copies(community, sight, shared)
-        if found:
-            return Recollection(
-                told(sight.answer, found[0].slugs), "same", found[0].slugs, tuple(each.blob for each in found)
-            )
-        return Recollection(sight.answer, "", (), ())
+        marks = read_marks(sight.marks)
+        vector = unit(np.asarray(sight.embedding, np.float32)) if sight.embedding else None
+        cosines: Vector = np.zeros(0, np.float32)
+        last: Place | None = None
+        for place in self._where(community, shared):
+            last, cosines = place, place.cosines(vector)
+            found = place.copies(sight.near_key, marks, cosines)
+            if found:
+                slugs = found[0].slugs
+                blobs = tuple(each.blob for each in found)
+                return Recollection(told(sight.answer, slugs), "same", slugs, blobs)
+        return (
+            self._like(sight, last, cosines) if last is not None else Recollection(sight.answer, "", (), ())
+        )
 
-    def _copies(self, community: int, sight: Sight, shared: bool) -> list[Entry]:
-        places = [community, *(each for each in self._near if shared and each != community)]
-        return [
-            self._entries[id]
-            for place in places
-            if place in self._near
-            for id in self._near[place].query(sight.near_key)  # noqa: A001
-        ]
+    def _where(self, community: int, shared: bool) -> list[Place]:
+        own = self._places.get(community)
+        places = [own] if own is not None else []
+        if shared and len(self._places) > len(places):
+            if self._everywhere is None:
+                self._everywhere = Place()
+                for there, blob in self._order:
+                    self._everywhere.put(self._places[there].entries[there, blob])
+            places.append(self._everywhere)
+        return places
+
+    def _like(self, sight: Sight, place: Place, cosines: Vector) -> Recollection:
+        before = sight.answer
+        evidence = place.evidence(cosines, self.constants.sharpness)
+        if not evidence or not before.ranked:
+            return Recollection(before, "", (), ())
+        after = blend(before, evidence, sight.calibration, self.constants)
+        if (after.character, after.verdict) == (before.character, before.verdict):
+            return Recollection(after, "", (), ())
+        nobody = after.verdict is Verdict.NOBODY
+        said = NOBODY if nobody else after.character
+        slugs = () if nobody else (after.character,)
+        return Recollection(after, "like", slugs, place.supporters(said, cosines, SHOWN))
 
 
 def told(answer: Answer, slugs: tuple[str, ...]) -> Answer:

@@ -39,7 +39,8 @@ class Recollection:
     """An answer with what is remembered in it.
 
     ``how``: "same" when this very picture or a copy of it is remembered, "like" when pictures like it have
-    changed the answer, "" when it is the bundle's own. ``slugs`` is what people said ("same": all of it, none
+    changed who is named or how surely, "" when what is said is the bundle's own (its probabilities may still
+    have moved). ``slugs`` is what people said ("same": all of it, none
     for nobody on the list; "like": the one character that it leans to). ``blobs`` are the pictures that it
     comes from, the weightiest first.
     """
