@@ -47,8 +47,8 @@ async def test_commands_are_registered_by_scope_and_language(here: Room) -> None
     await here.at_rest()
     commands = here.telegram.commands
     names = {place: [each["command"] for each in found] for place, found in commands.items()}
-    assert names["default", ""] == ["whois", "undo", "help", "about", "privacy"]
-    alone = ["whois", "undo", "mycorrections", "privacy", "forgetme", "help", "about"]
+    assert names["default", ""] == ["whois", "teach", "undo", "help", "about", "privacy"]
+    alone = ["whois", "teach", "undo", "mycorrections", "privacy", "forgetme", "help", "about"]
     assert names["all_private_chats", "zh"] == alone
     moderators = ["review", "stats", "characters", "export", "console", "setup"]
     assert names["all_chat_administrators", ""] == names["default", ""] + moderators
