@@ -67,6 +67,10 @@ class Cast:
                 await self.ask_merge(interaction, slot.slug, typed.get("text", ""))
             case "y":
                 await self.merge(interaction, slot.slug, slot.into)
+            case "d":
+                await self.ask_remove(interaction, slot.slug)
+            case "x":
+                await self.change(interaction, "remove", slot.slug, {})
 
     async def show_all(self, interaction: Interaction) -> None:
         """Who there is, proposals first; a select opens one of those."""
@@ -114,7 +118,7 @@ class Cast:
         await whisper(interaction, "\n".join(filter(None, [said, _line(one, w)])), view, edit=True)
 
     async def change(self, interaction: Interaction, verb: str, name: str, names: dict[str, str]) -> None:
-        """Accept, refuse or rename; ``names`` by option of `LANGUAGES`, empty ones stay as they are."""
+        """Accept, refuse, remove or rename; ``names`` by option of `LANGUAGES`, empty ones stay as they are."""
         if not (moderator := await self._admitted(interaction)):
             return
         one, w = await self._one(interaction, moderator, name), words(str(interaction.locale))
@@ -126,6 +130,8 @@ class Cast:
             outcome: Any = await moderation.accept(moderator, one.slug, wanted)
         elif verb == "refuse":
             outcome = await moderation.refuse(moderator, one.slug)
+        elif verb == "remove":
+            outcome = await moderation.remove(moderator, one.slug)
         else:
             outcome = await moderation.rename(moderator, one.slug, wanted, one.aliases)
         if isinstance(outcome, Refused):
@@ -133,6 +139,7 @@ class Cast:
             return
         shown = bold(in_language(wanted, w.language) or readable(one.slug))
         keys = {"accept": "cast-accepted", "refuse": "cast-refused", "rename": "cast-renamed"}
+        keys["remove"] = "cast-removed"
         await whisper(interaction, w(keys[verb], name=shown), _back(w), edit=True)
 
     async def add(self, interaction: Interaction, names: dict[str, str]) -> None:
@@ -165,6 +172,18 @@ class Cast:
         view.add_item(button("cast", 0, w("cast-back"), str(CastSlot("l"))))
         text = w("cast-merge-ask", name=bold(_name(one, w)), second=bold(_name(target, w)))
         await whisper(interaction, text, view, edit=True)
+
+    async def ask_remove(self, interaction: Interaction, name: str) -> None:
+        """Whether that is meant: its pictures wait to be decided again from then on."""
+        if not (moderator := await self._admitted(interaction)):
+            return
+        one, w = await self._one(interaction, moderator, name), words(str(interaction.locale))
+        if one is None:
+            return
+        view, slot = empty_view(), str(CastSlot("x", one.slug))
+        view.add_item(button("cast", 0, w("cast-remove"), slot, style=discord.ButtonStyle.danger))
+        view.add_item(button("cast", 0, w("cast-back"), str(CastSlot("l"))))
+        await whisper(interaction, w("cast-remove-ask", name=bold(_name(one, w))), view, edit=True)
 
     async def merge(self, interaction: Interaction, slug: str, into: str) -> None:
         """Confirmed; ``into`` is the target's `bot.ids.mark`."""

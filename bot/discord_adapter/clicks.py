@@ -26,6 +26,7 @@ from bot.discord_adapter.setup import Setup
 from bot.discord_adapter.teaching import Teaching
 from bot.discord_adapter.training import Retrain
 from bot.discord_adapter.voices import whisper
+from bot.discord_adapter.why import Why
 from bot.ids import ButtonId
 from bot.wording import refusal, said
 from bot.words import FALLBACK, Words, languages, words
@@ -55,6 +56,7 @@ class Clicks:
     ) -> None:
         self._desk = desk
         self._busy = busy
+        self._why = Why(desk)
         self._setup = setup
         self._reviewing = reviewing
         self._cast = cast
@@ -93,6 +95,8 @@ class Clicks:
                 await self._retrain.press(interaction, button.slot)
             case "teach":
                 await self._teaching.insist(interaction, button.prediction_id)
+            case "why":
+                await self._why.press(interaction, button.prediction_id)
             case "learn":
                 if await self._privacy.learn(interaction, button.prediction_id):
                     self.refresh(interaction.client, button.prediction_id)

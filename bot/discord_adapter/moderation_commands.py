@@ -145,6 +145,14 @@ def _characters(cast: Cast) -> app_commands.Group:
         async with patience(interaction):
             await cast.ask_merge(interaction, name, into)
 
+    @group.command(
+        name=w("discord-characters-remove-name"), description=translated("discord-characters-remove-about")
+    )
+    @app_commands.describe(name=described["name"])
+    async def remove(interaction: Interaction, name: str) -> None:
+        async with patience(interaction):
+            await cast.ask_remove(interaction, name)
+
     async def proposals(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         return await cast.suggest(interaction, current, proposed=True)
 
@@ -156,6 +164,7 @@ def _characters(cast: Cast) -> app_commands.Group:
         (refuse, "name", proposals),
         (rename, "name", everybody),
         (merge, "name", everybody),
+        (remove, "name", everybody),
         (merge, "into", everybody),
     ):
         command.autocomplete(option)(offer)

@@ -56,14 +56,17 @@ def bar(part: float) -> str:
 
 
 def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
-    """*Right* and *Wrong* a picture; up to five pictures have a row each, more share rows in twos.
+    """*Right*, *Wrong* and *Why?* a picture; up to five pictures have a row each, more share rows in twos.
+
+    There *Why?* has no room: it stands among what *Wrong* opens, too.
 
     Behind them, small, the question whether to learn from them, as long as it is open.
     """
     view, row = empty_view(), 0
     for place, answer in enumerate(answers):
+        alone = len(answers) <= 5  # in a row of its own
         number = f"{answer.slot + 1} · " if len(answers) > 1 else ""
-        row = place if len(answers) <= 5 else place // 2
+        row = place if alone else place // 2
         tally = answer.tally or Tallied()
         wrong = sum(count for _, count in tally.others) + tally.nobody
         for action, text, count, style in (
@@ -72,6 +75,8 @@ def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
         ):
             label = number + text + (f" · {count}" if count else "")
             view.add_item(button(action, answer.prediction_id, label, style=style, row=row))
+        if answer.may_why and alone:
+            view.add_item(button("why", answer.prediction_id, number + w("button-why"), row=row))
     asking = [answer.prediction_id for answer in answers if answer.may_ask]
     if asking:  # one for all pictures of the message, at the end: the last row has room for it
         label = w("button-learn-these" if len(answers) > 1 else "button-learn")
@@ -89,6 +94,8 @@ def choices(answer: Identified, w: Words) -> ui.View:
     view.add_item(button("search", answer.prediction_id, w("button-someone-else"), style=primary, row=1))
     if answer.verdict != NOBODY:
         view.add_item(button("is", answer.prediction_id, w("button-nobody"), NOBODY, row=1))
+    if answer.may_why:
+        view.add_item(button("why", answer.prediction_id, w("button-why"), row=1))
     return view
 
 

@@ -16,7 +16,14 @@ from bot.telegram_adapter.asking import place_of
 from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.marks import Mark
 from bot.telegram_adapter.moderators import Moderators, group_of, home_of
-from bot.telegram_adapter.review_boards import cast_page, character_page, merge_sure, merging_page, ordered
+from bot.telegram_adapter.review_boards import (
+    cast_page,
+    character_page,
+    merge_sure,
+    merging_page,
+    ordered,
+    remove_sure,
+)
 from bot.telegram_adapter.toasts import Alert
 from bot.telegram_adapter.voices import Speaker
 from bot.wording import refusal
@@ -88,6 +95,9 @@ class Casting:
                 work = self._ask(here, moderator, slot.slug, w)
                 self._background.start(work, f"question-{here.message}")
                 return ""
+            case "d" if each is not None:
+                self._draw(here, moderator, remove_sure(each.slug, cast.named, w))
+                return ""
             case "m" if each is not None and into is not None:
                 self._draw(here, moderator, merge_sure(each.slug, into.slug, cast.named, w))
                 return ""
@@ -109,6 +119,9 @@ class Casting:
             case "r":
                 outcome = await moderation.refuse(cast.moderator, each.slug)
                 return _said(outcome, w("cast-refused", name=name), w)
+            case "x":
+                outcome = await moderation.remove(cast.moderator, each.slug)
+                return _said(outcome, w("cast-removed", name=name), w)
             case "y" if into is not None:
                 outcome = await moderation.merge(cast.moderator, each.slug, into.slug)
                 done = w("cast-merged", name=name, second=cast.named(into.slug))

@@ -28,6 +28,7 @@ from bot.telegram_adapter.teaching import Teaching
 from bot.telegram_adapter.toasts import Alert
 from bot.telegram_adapter.training import Retrain
 from bot.telegram_adapter.voices import Speaker
+from bot.telegram_adapter.why import Why
 from bot.wording import said
 from bot.words import Words, words
 from corrections.types import Address
@@ -70,6 +71,7 @@ class Clicks:
         self._retrain = retrain
         self._teaching = teaching
         self._background = background
+        self._why = Why(desk, speaker, background)
 
     async def handle(self, query: CallbackQuery) -> None:
         """One click. Whatever happens, the spinner on the button stops."""
@@ -113,6 +115,8 @@ class Clicks:
                 return ""
             case ButtonId("mine") if is_private(place) and rendering.offers(query.message, "mine"):
                 return await self._commands.more_of_mine(who, place, number)
+            case ButtonId("why"):
+                return await self._why.press(query.message, number, who, place, w)
             case ButtonId("learn") if query.message:
                 return await self._privacy.learn(query.message, number, who, place, w)
             case ButtonId("privacy") if query.message and is_private(place):

@@ -108,6 +108,8 @@ def _verdict(answer: Identified, w: Words, several: bool) -> Row:
         row += _button(action, answer.prediction_id, number + text + (f" · {count}" if count else ""))
     if tally.agree or wrong:
         row += _button("undo", answer.prediction_id, number + w("button-undo"))
+    if answer.may_why:
+        row += _button("why", answer.prediction_id, number + w("button-why"))
     return row
 
 

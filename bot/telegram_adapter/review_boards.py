@@ -141,6 +141,8 @@ def character_page(
             _cast(page, "a", w("cast-accept"), each.slug) + _cast(page, "r", w("cast-refuse"), each.slug)
         )
     rows.append(_cast(page, "n", w("cast-rename"), each.slug) + _cast(0, "m", w("cast-merge"), each.slug))
+    if each.status == "known":
+        rows.append(_cast(0, "d", w("cast-remove"), each.slug))
     rows.append(_cast(page, "l", w("telegram-back")))
     return "\n".join(lines), InlineKeyboardMarkup(rows)
 
@@ -164,6 +166,13 @@ def merge_sure(slug: str, into: str, named: Named, w: Words) -> tuple[str, Inlin
     """Merging cannot be undone by a button, so it is asked once more."""
     text = w("cast-merge-ask", name=bold(named(slug)), second=bold(named(into)))
     yes = _cast(0, "y", w("cast-merge-yes", name=named(into)), slug, mark(into))
+    return text, InlineKeyboardMarkup([yes, _cast(0, "l", w("telegram-back"), slug)])
+
+
+def remove_sure(slug: str, named: Named, w: Words) -> tuple[str, InlineKeyboardMarkup]:
+    """Nor can removing."""
+    yes = _cast(0, "x", w("cast-remove"), slug)
+    text = w("cast-remove-ask", name=bold(named(slug)))
     return text, InlineKeyboardMarkup([yes, _cast(0, "l", w("telegram-back"), slug)])
 
 

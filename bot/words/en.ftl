@@ -982,6 +982,9 @@ why-nearest = { $count ->
 why-nearest-none = There is no picture yet that people here named and that I may show.
 why-honest = I find this by covering one place after another and looking again. It shows where the answer comes from, not whether it is right: a background that often comes with somebody can be bright, too.
 why-busy = I have other pictures to look at right now: please ask again in a moment.
+telegram-why-looking = Looking again: this takes a few seconds.
+telegram-why-private = The answer comes in our private chat in a few seconds.
+telegram-why-start = I can show that in our private chat only: open it, press Start, and then press Why? here again.
 why-erased = I do not have that picture any more, so I cannot look at it again.
 web-why-picture = Your picture: what the answer hangs on is bright, the rest is dark.
 web-why-nearest = The nearest pictures that people here named, side by side.
@@ -1064,6 +1067,14 @@ telegram-about-teach = Teach me a fictional character: name and pictures
 telegram-teach-how = Write /teach and the character's name below 1 to { $limit } pictures, or alone, and I ask for the pictures.
 telegram-teach-send = Reply to this message with 1 to { $limit } pictures that show { $name }.
 telegram-teach-album = Of an album I see the first picture only here, so nothing is taught yet.
+error-label-shipped = I know that character from the start, so it cannot be removed.
+cast-remove = Remove
+cast-remove-ask = Shall { $name } be no character here any more? Its pictures wait to be decided again.
+cast-removed = Removed: { $name }.
+discord-characters-remove-name = remove
+discord-characters-remove-about = Let somebody be no character here any more; asks first
+console-did-remove = Character removed
+console-remove-sure = Its pictures wait to be decided again
 
 ## What people said, which counts at once
 

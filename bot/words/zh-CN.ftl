@@ -825,6 +825,9 @@ why-nearest = { $count ->
 why-nearest-none = 这里还没有既被指认过、我又可以展示的图片。
 why-honest = 我的办法是逐处遮住图片再看一遍。它显示答案来自哪里，而不是答案对不对：常和某人一起出现的背景也可能很亮。
 why-busy = 现在还有别的图片要看，请稍后再问。
+telegram-why-looking = 正在再看一遍，需要几秒钟。
+telegram-why-private = 几秒钟后，答案会出现在我们的私聊里。
+telegram-why-start = 这个我只能在私聊里展示：请打开与我的私聊，按“开始”，再回到这里按“为什么？”。
 why-erased = 那张图片我已经没有了，所以没法再看一遍。
 web-why-picture = 你的图片：判断的依据是亮的，其余是暗的。
 web-why-nearest = 这里有人指认过的最接近的图片，并排显示。
@@ -892,6 +895,14 @@ telegram-about-teach = 教我一个虚构角色：名字和图片
 telegram-teach-how = 请在 1 到 { $limit } 张图片下面写上 /teach 和角色的名字；也可以先单独发这一行，我再问你要图片。
 telegram-teach-send = 请用 1 到 { $limit } 张图片回复这条消息，每张里都要有{ $name }。
 telegram-teach-album = 在这里我只能看到相册的第一张图，所以还什么也没有教。
+error-label-shipped = 这个角色我从一开始就认识，所以不能移除。
+cast-remove = 移除
+cast-remove-ask = 要让{ $name }从此不再是这里的角色吗？相关的图片会重新等待审核。
+cast-removed = 已移除：{ $name }。
+discord-characters-remove-name = remove
+discord-characters-remove-about = 让某个角色不再是这里的角色；会先询问
+console-did-remove = 移除了角色
+console-remove-sure = 相关的图片会重新等待审核
 
 ## 大家说过的话，立刻算数
 

@@ -21,6 +21,7 @@ from bot.web.app import WebAdapter
 from bot.wording_privacy import STANDINGS
 from bot.words import words
 from corrections.ledger import Ledger
+from model.reasons import Explainer
 from model.types import Eyes
 from tests.standins.discord import DiscordStandin, Interaction
 from tests.standins.discord.people import Channel, User
@@ -541,7 +542,11 @@ class Place:
 
 @asynccontextmanager
 async def place(
-    platform: str, folder: Path, eyes: Eyes | None = None, **variables: str
+    platform: str,
+    folder: Path,
+    eyes: Eyes | None = None,
+    explainer: Explainer | None = None,
+    **variables: str,
 ) -> AsyncIterator[Place]:
     """The real adapter, desk and ledger of one platform, and two people talking with it."""
     async with AsyncExitStack() as stack:
@@ -570,6 +575,8 @@ async def place(
             caps={"mebibytes": 20, "megapixels": 64},
             discord_training=settings.discord.allow_training,
         )
+        if explainer is not None:
+            desk.explain_with(explainer)
         if standin:
             adapter = await stack.enter_async_context(DiscordAdapter(desk, settings, lambda line: None))
             await standin.wait_ready()

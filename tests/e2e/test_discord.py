@@ -67,7 +67,7 @@ async def test_post_answer_wrong_pick_and_it_is_stored(tmp_path: Path, bundle: P
         assert "Thank you, noted: **Spider-Man**." in thanks.message.content
         assert s.votes() == ["spider-man"]
         shown = await s.discord.wait_edit(reply)
-        assert [button.label for button in shown.buttons] == ["Right", "Wrong · 1"]
+        assert [button.label for button in shown.buttons] == ["Right", "Wrong · 1", "Why?"]
         assert shown.content == reply.content
 
 
@@ -158,10 +158,16 @@ async def test_several_pictures_in_one_message_make_one_reply(tmp_path: Path, bu
         assert "Picture 2: That is **Hulk**" in reply.content
         assert "Picture 3: That picture breaks off" in reply.content
         assert "Picture 4" not in reply.content  # nobody, and nobody asked
-        assert [b.label for b in reply.buttons] == ["1 · Right", "1 · Wrong", "2 · Right", "2 · Wrong"]
+        assert [b.label for b in reply.buttons] == [
+            *("1 · Right", "1 · Wrong", "1 · Why?"),
+            *("2 · Right", "2 · Wrong", "2 · Why?"),
+        ]
         await (await s.ann.click(reply, "2 · Right")).response()
         shown = await s.discord.wait_edit(reply)
-        assert [b.label for b in shown.buttons] == ["1 · Right", "1 · Wrong", "2 · Right · 1", "2 · Wrong"]
+        assert [b.label for b in shown.buttons] == [
+            *("1 · Right", "1 · Wrong", "1 · Why?"),
+            *("2 · Right · 1", "2 · Wrong", "2 · Why?"),
+        ]
         assert len(s.discord.replies(s.channel)) == 1
 
 

@@ -169,7 +169,7 @@ async def test_undo_mycorrections_and_about(tmp_path: Path, bundle: Path) -> Non
         assert less.content.startswith("Taken back.")
         assert [b.label for b in less.buttons] == ["Undo 1", "Newest"]
         shown = await s.discord.wait_edit(replies[0], edits=2)
-        assert [b.label for b in shown.buttons] == ["Right", "Wrong"]
+        assert [b.label for b in shown.buttons] == ["Right", "Wrong", "Why?"]
         newest = (await (await s.ann.click(less, "Newest")).response()).message
         assert newest.content.splitlines()[1] == lines[1]
 
@@ -272,7 +272,7 @@ async def test_two_languages_at_once(tmp_path: Path, bundle: Path) -> None:
         thanks = await (await s.ann.click(answer, labels[0])).response()
         assert "Thank you, noted: **Iron Man** it is." in thanks.message.content
         shown = await s.discord.wait_edit(answer, edits=2)  # one filled the answer in, one counts
-        assert [button.label for button in shown.buttons] == [f"{labels[0]} · 1", labels[1]]
+        assert [button.label for button in shown.buttons] == [f"{labels[0]} · 1", *labels[1:]]
         other = s.guild.text_channel("other")
         forwarded = await s.ann.forward(await s.post("green"), other)
         assert "**Hulk**" in (await s.discord.wait_reply(to=forwarded)).content

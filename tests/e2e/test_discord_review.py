@@ -293,7 +293,7 @@ async def test_the_poster_agrees_and_takes_it_back(tmp_path: Path, bundle: Path)
     async with scene(tmp_path, bundle, **LEARN) as s:
         bob = s.guild.member("bob")
         reply = await s.ask("red")
-        assert [b.label for b in reply.buttons] == ["Right", "Wrong", "May I learn from this?"]
+        assert [b.label for b in reply.buttons] == ["Right", "Wrong", "Why?", "May I learn from this?"]
         learn = reply.buttons[2].custom_id
         other = await shown(await bob.click(reply, learn))
         assert "Only whoever posted the picture" in other.content
@@ -303,7 +303,7 @@ async def test_the_poster_agrees_and_takes_it_back(tmp_path: Path, bundle: Path)
         thanks = await shown(await s.ann.click(reply, learn))
         assert "/privacy" in thanks.content
         gone = await s.discord.wait_edit(reply, edits=2)
-        assert [b.label for b in gone.buttons] == ["Right · 1", "Wrong"]
+        assert [b.label for b in gone.buttons] == ["Right · 1", "Wrong", "Why?"]
 
         several = [(f"{seed}.png", drawing("green", seed=seed)) for seed in (5, 6)]
         posted = await bob.post(s.channel, files=several)
@@ -320,7 +320,7 @@ async def test_the_poster_agrees_and_takes_it_back(tmp_path: Path, bundle: Path)
         assert never.id == panel.id
         assert "none of your pictures" in never.content
         quiet = await s.ask("blue", seed=9)
-        assert [b.label for b in quiet.buttons] == ["Right", "Wrong"]
+        assert [b.label for b in quiet.buttons] == ["Right", "Wrong", "Why?"]
 
 
 async def test_forget_me_asks_first_and_takes_the_replies_along(tmp_path: Path, bundle: Path) -> None:

@@ -105,7 +105,7 @@ async def test_on_discord_replies_say_it_as_well(tmp_path: Path, bundle: Path) -
         Disk(tmp_path / "data").write(State(run="r1", phase=Phase.DONE, candidate=name))
         now = await s.discord.wait_edit(counted, edits=counted.edits + 1, timeout=30)
         assert now.content == f"{reply.content}\n🎓 The new model agrees with you: **Hulk**."
-        assert [button.label for button in now.buttons] == ["Right", "Wrong · 1"]
+        assert [button.label for button in now.buttons] == ["Right", "Wrong · 1", "Why?"]
         assert s.votes() == ["hulk"]
 
 

@@ -15,10 +15,10 @@ async def test_photo_answer_wrong_pick_and_it_is_stored(tmp_path: Path, bundle: 
         reply = await s.ask("red")
         assert "That is Iron Man, 99% sure." in reply.text
         assert "██████████ Iron Man 99%" in reply.text
-        assert reply.rows[:-1] == [["Right", "Wrong"]]
+        assert reply.rows[:-1] == [["Right", "Wrong", "Why?"]]
         assert await toast(await s.ann.press(reply, "Wrong")) == ""
         opened = await s.shows(reply, "Someone else…")
-        assert opened.rows[0] == ["Right", "Wrong"]
+        assert opened.rows[0] == ["Right", "Wrong", "Why?"]
         assert await toast(await s.ann.press(reply, "Spider-Man")) == "Thank you, noted: Spider-Man."
         assert s.votes() == ["spider-man"]
         closed = await s.shows(reply, "Wrong · 1")

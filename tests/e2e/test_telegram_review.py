@@ -319,14 +319,16 @@ async def test_consent_and_being_forgotten(tmp_path: Path, bundle: Path) -> None
         s.group.add(bob)
         reply = await s.whois("red")
         question = "May I learn from this?"
-        assert reply.rows == [["Right", "Wrong"], [question]]
+        assert reply.rows == [["Right", "Wrong", "Why?"], [question]]
         by_bob = await (await bob.press(reply, question)).answer()
         assert by_bob.show_alert
         assert by_bob.text == "Only whoever posted the picture can answer that."
         thanked = await toast(await s.ann.press(reply, question))
         assert "You can take that back at any time: /privacy" in thanked
-        await s.telegram.wait_until(lambda: s.telegram.message(reply).rows == [["Right", "Wrong"]])
-        assert (await s.whois("green", seed=1)).rows == [["Right", "Wrong"]], "it was answered for later ones"
+        await s.telegram.wait_until(lambda: s.telegram.message(reply).rows == [["Right", "Wrong", "Why?"]])
+        assert (await s.whois("green", seed=1)).rows == [["Right", "Wrong", "Why?"]], (
+            "it was answered for later ones"
+        )
         led = await s.telegram.wait_reply(to=await s.ann.send_text(s.group, "/privacy@whosthat_test_bot"))
         assert led.buttons[0].url.endswith("?start=privacy")
         standing = await s.telegram.wait_reply(to=await s.ann.start(s.private, "privacy"))
