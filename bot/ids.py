@@ -111,6 +111,8 @@ CAST_VERBS = {
     "n": "rename",
     "m": "merge",
     "y": "merge-yes",
+    "d": "remove",
+    "x": "remove-yes",
 }
 """What a button about characters does; a list goes on after the slug."""
 

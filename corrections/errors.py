@@ -267,6 +267,7 @@ class BadLabel(LabelError):
         "language",  # a name in a language that nothing is named in
         "itself",  # merged into itself
         "accepted",  # refused after it had been accepted
+        "shipped",  # removed, although the program brings it
     )
 
     def __init__(self, reason: str) -> None:

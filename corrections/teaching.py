@@ -372,7 +372,9 @@ async def _check(
         Contradicted: it is said to show somebody else; by its moderators, or by the one who teaches.
     """
     home = lesson.address.home
-    if row.status == APPROVED:
+    decided = row.decided or []
+    gone = [each for each in decided if vocabulary.by_slug(each, home) is None]  # removed or refused since
+    if row.status == APPROVED and not (gone and gone == decided):
         if slug is None or not _shows(row, slug, vocabulary, home):
             raise Contradicted(slot, settled(row.decided or (), vocabulary, home))
         return

@@ -228,6 +228,10 @@ class Moderation:
         """Let a proposal not be a name."""
         return await _told(self._review.refuse(moderator, slug))
 
+    async def remove(self, moderator: Moderator, slug: str) -> Character | Refused:
+        """Let a name that was known be none any more; its pictures wait to be decided again."""
+        return await _told(self._review.remove(moderator, slug))
+
     async def rename(
         self,
         moderator: Moderator,

@@ -118,7 +118,7 @@ class Cast:
         await whisper(interaction, "\n".join(filter(None, [said, _line(one, w)])), view, edit=True)
 
     async def change(self, interaction: Interaction, verb: str, name: str, names: dict[str, str]) -> None:
-        """Accept, refuse, remove or rename; ``names`` by option of `LANGUAGES`, empty ones stay as they are."""
+        """Accept, refuse, remove or rename; ``names`` by option of `LANGUAGES`, empty: as before."""
         if not (moderator := await self._admitted(interaction)):
             return
         one, w = await self._one(interaction, moderator, name), words(str(interaction.locale))

@@ -22,6 +22,10 @@ from corrections.vocabulary import KNOWN
 Change = Callable[[AsyncSession, CharacterRow], Awaitable[None]]
 
 
+UNNAMING = (naming.MERGE, naming.REFUSE, naming.REMOVE)
+"""What changes whom the pictures of a character show."""
+
+
 class Characters(Scoped):
     """Names, as a moderator may change them."""
 
@@ -146,10 +150,7 @@ class Characters(Scoped):
             await change(session, row)
             if naming.state(row) != before:
                 session.add(naming.entry(row, me, row.community_id or where, action, before, now))
-                if action in (
-                    naming.MERGE,
-                    naming.REFUSE,
-                ):  # its pictures show somebody else now
+                if action in UNNAMING:  # its pictures show somebody else now
                     await changes.noted_everywhere(session, now)
                 await session.flush()
             named.clear()
@@ -157,7 +158,7 @@ class Characters(Scoped):
             return (await load(session)).characters[row.slug]
 
         changed = await self._work.write(work)
-        if action in (naming.MERGE, naming.REFUSE):
+        if action in UNNAMING:
             self._named |= named
             self._stir.set()
         return changed

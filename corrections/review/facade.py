@@ -7,21 +7,22 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.cases import APPROVED
 from corrections.characters import load
 from corrections.people import person_id
-from corrections.review import deciding, rescoring
+from corrections.review import deciding, naming, reading, rescoring
 from corrections.review.characters import Characters
 from corrections.review.decisions import Decisions
 from corrections.review.judging import Ruling
 from corrections.review.looking import AUTO
 from corrections.review.scoped import utc_now
 from corrections.review.scores import OPEN
-from corrections.review.types import Guess, Labels
+from corrections.review.types import Guess, Labels, Moderator
 from corrections.tables import CaseRow, PostRow
+from corrections.types import Character
 from corrections.vocabulary import Vocabulary
 from model.types import Answer
 
@@ -83,6 +84,37 @@ class Review(Characters, Decisions):
             bundle=bundle,
         )
         await self._scorer.shown(session, row, guess)
+
+    async def remove(self, moderator: Moderator, slug: str, at: datetime | None = None) -> Character:
+        """Let a character that was known here be no name any more; its pictures wait to be decided again.
+
+        Raises:
+            UnknownLabel: there is no such character for them.
+            SharedCharacter: it is everybody's, and this is no operator.
+            BadLabel: it is one that the program brings.
+        """
+        now = at or utc_now()
+        removed = await self._change(moderator, slug, naming.REMOVE, naming.remove, now)
+        last = 0
+
+        async def reopen(session: AsyncSession) -> int:
+            me = await person_id(session, self._names.person(moderator.person), now)
+            vocabulary = await load(session)
+            named = cast(CaseRow.decided, Text).contains(f'"{slug}"', autoescape=True)
+            query = select(CaseRow).where(CaseRow.status == APPROVED, CaseRow.id > last, named)
+            rows = list(await session.scalars(query.order_by(CaseRow.id).limit(RESCORED)))
+            homes = await reading.communities(session, {row.community_id for row in rows})
+            for row in rows:
+                if (entry := await deciding.latest(session, row.id)) is not None:
+                    home = homes[row.community_id]
+                    await self._undo(session, row, entry, Ruling(me, deciding.UNDO, now, home, vocabulary))
+            return rows[-1].id if rows else 0
+
+        # A case that is not reached, should this be cut short, counts for nothing all the same.
+        while reached := await self._work.write(reopen):
+            last = reached
+        self._stir.set()
+        return removed
 
     async def taught(self, session: AsyncSession, row: CaseRow, labels: Labels, ruling: Ruling) -> None:
         """Approve a case as a moderator's example, in that transaction; `stir` afterwards."""

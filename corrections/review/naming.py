@@ -20,7 +20,7 @@ from corrections.tables import CharacterRow, DecisionRow, VoteCaseRow, VoteLabel
 from corrections.types import LANGUAGES, Character, Community
 from corrections.vocabulary import KNOWN, MERGED, PROPOSED, REFUSED, Vocabulary
 
-ACCEPT, REFUSE, RENAME, MERGE, ADD = "accept", "refuse", "rename", "merge", "add"
+ACCEPT, REFUSE, RENAME, MERGE, ADD, REMOVE = "accept", "refuse", "rename", "merge", "add", "remove"
 MOST_ALIASES = 50
 
 
@@ -163,6 +163,18 @@ async def refuse(session: AsyncSession, row: CharacterRow) -> None:
     """
     if row.status != PROPOSED:
         raise BadLabel("accepted")
+    row.status, row.revision = REFUSED, await next_revision(session)
+    await session.flush()
+
+
+async def remove(session: AsyncSession, row: CharacterRow) -> None:
+    """A name that was known and will be no more, as one that was taught by mistake.
+
+    Raises:
+        BadLabel: it is one of the vocabulary that the program brings.
+    """
+    if row.seeded is not None:
+        raise BadLabel("shipped")
     row.status, row.revision = REFUSED, await next_revision(session)
     await session.flush()
 

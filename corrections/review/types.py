@@ -117,7 +117,7 @@ class Progress:
 class DecisionView:
     """One entry of the append-only history. ``who`` is the person key's first eight digits, or "auto".
 
-    ``action``: approve, reject, skip, undo, auto, or accept, refuse, rename, merge, add (characters),
+    ``action``: approve, reject, skip, undo, auto, or accept, refuse, rename, merge, add, remove (characters),
     settings, export, import. Pass ``position`` as ``before`` to read on from it.
     """
 

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from corrections.errors import BadLabel, Contradicted, NotFound, TooManyProposals, WasForgotten
+from corrections.errors import (
+    BadLabel,
+    Contradicted,
+    NotFound,
+    SharedCharacter,
+    TooManyProposals,
+    UnknownLabel,
+    WasForgotten,
+)
 from corrections.export.types import ExportQuery, Policy
 from corrections.ledger import Ledger
 from corrections.review.types import Filter, Moderator
@@ -222,6 +230,24 @@ async def test_renamed_merged_and_refused_like_any_name(ledger: Ledger) -> None:
     assert same.fresh == 0  # what was decided before the merge holds for the other one now
     counts = {each.slug: each.approved for each in await ledger.review.characters(MARA)}
     assert counts["bucky"] == 5
+
+
+async def test_removed_it_is_no_name_and_its_pictures_wait_again(ledger: Ledger, tmp_path: Path) -> None:
+    await ledger.teaching.teach(lesson("Winter Soldier", "a", "b"))
+    await ledger.teaching.teach(lesson("Falcon", "c", message="n", minutes=1))
+    await ledger.review.remove(MARA, "winter-soldier", moment(2))
+    assert await cases(ledger) == [("open", None)] * 2 + [("approved", ["falcon"])]
+    assert not await ledger.resolve("Winter Soldier", GUILD)
+    assert [each.action for each in await ledger.review.history(MARA)][:3] == ["undo", "undo", "remove"]
+    again = await ledger.teaching.teach(lesson("Falcon", "a", message="o", minutes=3))
+    assert again.fresh == 1
+    with pytest.raises(BadLabel) as refused:
+        await ledger.review.remove(OPERATOR, "iron-man", moment(4))
+    assert refused.value.reason == "shipped"
+    with pytest.raises(UnknownLabel):
+        await ledger.review.remove(Moderator(ANNA, OTHER), "falcon", moment(4))
+    with pytest.raises(SharedCharacter):
+        await ledger.review.remove(MARA, "iron-man", moment(4))
 
 
 async def test_an_export_carries_the_character_and_its_pictures(ledger: Ledger, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ SAID = {
     "rename": "console-did-rename",
     "merge": "console-did-merge",
     "add": "console-did-add",
+    "remove": "console-did-remove",
 }
 
 
@@ -64,7 +65,7 @@ class Characters:
         return await self._page(request, render.spoken(request)(SAID[said]) if said in SAID else "")
 
     async def change(self, request: web.Request) -> web.Response:
-        """``POST /review/characters/{what}``: accept, refuse, rename, merge or add."""
+        """``POST /review/characters/{what}``: accept, refuse, rename, merge, remove or add."""
         what = request.match_info["what"]
         if what not in SAID:
             raise web.HTTPNotFound
@@ -85,6 +86,8 @@ class Characters:
                 return await desk.accept(moderator, slug, names)
             case "refuse":
                 return await desk.refuse(moderator, slug)
+            case "remove":
+                return await desk.remove(moderator, slug)
             case "rename":
                 aliases = [each.strip() for each in sent.get("aliases", "").splitlines()]
                 return await desk.rename(moderator, slug, names, [each for each in aliases if each])
