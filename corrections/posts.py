@@ -103,7 +103,7 @@ async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Rec
         milliseconds=entry.milliseconds,
         memory=None if entry.recalled is None else entry.recalled.version,
         how="" if entry.recalled is None else entry.recalled.how,
-        said=None if entry.recalled is None else written(entry.recalled, RANKED_KEPT),
+        said=written(entry.recalled, answer, RANKED_KEPT),
         created_at=entry.at,
     )
     session.add(prediction)

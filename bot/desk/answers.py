@@ -180,7 +180,7 @@ class Answers:
         except (FetchError, ModelError) as error:
             return refusal_of(error, slot, self._caps)
         try:
-            recalled = self._memory.recall(ask.address.home, sight) if self._memory else None
+            recalled = None if self._memory is None else self._memory.recall(ask.address.home, sight)
             recorded = await record(self._ledger, ask, slot, sight, since, recalled)
         except WasForgotten:
             return Refused("error-forgotten", slot=slot) if ask.direct else None

@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from bot.memory.engine import Engine
-from bot.memory.holding import Holding, Key
+from bot.memory.holding import Change, Holding, Key
 from bot.memory.types import Entry
 from corrections.errors import LedgerError
 from corrections.ledger import Ledger
@@ -163,19 +163,33 @@ class Memory:
             self._homes = await self._ledger.memory.homes()
         if self._rules.shared:
             self._private = await self._ledger.memory.private_names()
+        change = await (self._everything() if cases is None else self._some(cases))
+        for number, key in enumerate(change.drop):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+            self._engine.drop(*key)
+            self._lacking.pop(key, None)
+        await self._put(self._engine, self.bundle, change.put, self._lacking)
+        return bool(change.drop)
+
+    async def _some(self, cases: Collection[int]) -> Change:
         found: list[Remembered] = []
         async for page in self._ledger.memory.remembered(self._rules.allow_discord, cases):
             found += page
-            await asyncio.sleep(0)
         self._homes |= {each.home: each.community for each in found}
-        change = self._held.replace(cases, found)
-        for key in change.drop:
-            self._engine.drop(*key)
-            self._lacking.pop(key, None)
-        again = [each for each in self._lacking.values() if cases is None]
-        put = [*change.put, *(each for each in again if each not in change.put)]
-        await self._put(self._engine, self.bundle, put, self._lacking)
-        return bool(change.drop)
+        return self._held.replace(cases, found)
+
+    async def _everything(self) -> Change:
+        """As after a start; in a thread what takes long, and never more of it at a time than is held."""
+        fresh = Holding(self._rules.most)
+        async for page in self._ledger.memory.remembered(self._rules.allow_discord):
+            cases = {each.case for each in page}
+            await asyncio.to_thread(fresh.replace, cases, page)
+        change = await asyncio.to_thread(fresh.instead_of, self._held)
+        self._held = fresh
+        again = [each for key, each in self._lacking.items() if key in fresh]
+        put = {(each.community, each.blob): each for each in (*again, *change.put)}
+        return Change(tuple(put.values()), change.drop)
 
     async def _put(
         self, engine: Engine, bundle: str, remembered: Sequence[Remembered], lacking: dict[Key, Remembered]

@@ -11,6 +11,7 @@ from bisect import insort
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 
 from corrections.memory.reading import Remembered
 
@@ -40,6 +41,7 @@ class Holding:
         self._held: dict[Key, Remembered] = {}
         self._cases: dict[int, set[Key]] = {}
         self._crowds: dict[_Crowd, list[_Place]] = {}
+        self._sizes: list[tuple[int, _Crowd]] = []  # a heap of (-size, crowd); what is out of date is skipped
         self.incomplete = False
 
     def __len__(self) -> int:
@@ -52,14 +54,14 @@ class Holding:
         """Everything that is held, the oldest first."""
         return sorted(self._held.values(), key=lambda each: (each.decided_at, each.blob))
 
-    def replace(self, cases: Collection[int] | None, found: Iterable[Remembered]) -> Change:
-        """What is to be remembered of these cases (None: of all) is now this."""
-        if cases is None:
-            old = set(self._held)
-            self.incomplete = False
-        else:
-            old = set().union(*(self._cases.get(case, ()) for case in cases))
-        before = dict(self._held) if cases is None else {}
+    def instead_of(self, before: Holding) -> Change:
+        """What is to be done where ``before`` was held and this is from now on."""
+        put = [each for key, each in self._held.items() if before._held.get(key) != each]
+        return Change(tuple(put), tuple(sorted(before._held.keys() - self._held.keys())))
+
+    def replace(self, cases: Collection[int], found: Iterable[Remembered]) -> Change:
+        """What is to be remembered of these cases is now this."""
+        old: set[Key] = set().union(*(self._cases.get(case, ()) for case in cases))
         put: dict[Key, Remembered] = {}
         for each in found:
             key = each.community, each.blob
@@ -76,13 +78,15 @@ class Holding:
         for key, each in put.items():
             self._add(key, each)
         gone |= {key for key in self._make_room() if key in gone or key not in put}
-        kept = [each for key, each in put.items() if key in self._held and before.get(key) != each]
+        kept = [each for key, each in put.items() if key in self._held]
         return Change(tuple(kept), tuple(sorted(gone - self._held.keys())))
 
     def _add(self, key: Key, each: Remembered) -> None:
         self._held[key] = each
         self._cases.setdefault(each.case, set()).add(key)
-        insort(self._crowds.setdefault((each.community, each.slugs), []), (each.decided_at, each.blob))
+        crowd = each.community, each.slugs
+        insort(self._crowds.setdefault(crowd, []), (each.decided_at, each.blob))
+        self._resized(crowd)
 
     def _remove(self, key: Key) -> None:
         each = self._held.pop(key)
@@ -92,13 +96,28 @@ class Holding:
             del self._cases[each.case]
         crowd = each.community, each.slugs
         self._crowds[crowd].remove((each.decided_at, each.blob))
-        if not self._crowds[crowd]:
+        if self._crowds[crowd]:
+            self._resized(crowd)
+        else:
             del self._crowds[crowd]
+
+    def _resized(self, crowd: _Crowd) -> None:
+        heappush(self._sizes, (-len(self._crowds[crowd]), crowd))
+        if len(self._sizes) > 1000 + 4 * len(self._crowds):
+            self._sizes = [(-len(places), each) for each, places in self._crowds.items()]
+            heapify(self._sizes)
+
+    def _largest(self) -> _Crowd:
+        while True:
+            size, crowd = self._sizes[0]
+            if len(self._crowds.get(crowd, ())) == -size:
+                return crowd
+            heappop(self._sizes)
 
     def _make_room(self) -> set[Key]:
         gone: set[Key] = set()
         while len(self._held) > self._most:
-            crowd = max(self._crowds, key=lambda crowd: (len(self._crowds[crowd]), crowd))
+            crowd = self._largest()
             key = crowd[0], self._crowds[crowd][0][1]
             self._remove(key)
             gone.add(key)

@@ -24,7 +24,7 @@ from corrections.tables import FORGOTTEN, BlobRow, CaseRow, CommunityRow, Former
 from corrections.types import Community
 from corrections.vocabulary import Vocabulary
 
-PAGE = 400
+PAGE = 200
 """Rows that are read in one go: the event loop is held up for a few milliseconds."""
 
 PER_CASE = 5

@@ -9,9 +9,9 @@ from corrections.types import How, Recalled
 from model.types import Answer, Ranked, Verdict
 
 
-def written(recalled: Recalled, ranked_kept: int) -> dict[str, Any] | None:
-    """For the column ``said``; None when memory changed nothing."""
-    if not recalled.how:
+def written(recalled: Recalled | None, own: Answer, ranked_kept: int) -> dict[str, Any] | None:
+    """For the column ``said``; None when memory changed nothing, not even how sure the answer is."""
+    if recalled is None or (not recalled.how and recalled.answer == own):
         return None
     answer = recalled.answer
     return {

@@ -374,6 +374,9 @@ async def test_an_answer_that_memory_left_alone(ledger: Ledger, posting: Posting
     views = [await ledger.prediction(each.prediction_id) for each in (first, second)]
     assert views[0] is not None and views[0].recalled is not None and views[0].recalled.version == 3
     assert views[0].character == "iron-man" and views[1] is not None and views[1].recalled is None
+    surer = await posting("c", recalled=Recalled(3, "", answer(confidence=0.75)))
+    view = await ledger.prediction(surer.prediction_id)
+    assert view is not None and view.confidence == 0.75  # as it was said
 
 
 async def test_reading_on_while_others_decide(ledger: Ledger, posting: Posting) -> None:
