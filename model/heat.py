@@ -21,7 +21,7 @@ from model.reasons import SHEET
 SIDE = 768
 """The longest side of a picture with heat, in pixels."""
 SMALL = 240
-"""The side of each picture on a sheet."""
+"""The longest side of each picture on a sheet."""
 GAP = 8
 QUALITY = 85
 DARK = 0.35
@@ -47,16 +47,18 @@ def draw_heat(data: bytes, limits: DecodeLimits, how: Preprocess, heat: Floats) 
 
 
 def draw_sheet(pictures: Sequence[bytes], limits: DecodeLimits) -> bytes | PictureError:
-    """Encoded pictures side by side in one JPEG, each whole on a white square, `SHEET` at most."""
+    """Encoded pictures side by side in one JPEG, each whole, on white, `SHEET` at most."""
     pictures = pictures[:SHEET]
-    wide = len(pictures) * (SMALL + GAP) - GAP
-    sheet = Image.new("RGB", (max(wide, 1), SMALL), "white")
-    for place, data in enumerate(pictures):
-        try:
-            picture = _opened(data, replace(limits, stored_side=SMALL))
-        except PictureError as error:
-            return PictureError(error.reason, str(error))
-        corner = (SMALL - picture.width) // 2, (SMALL - picture.height) // 2
+    try:
+        opened = [_opened(data, replace(limits, stored_side=SMALL)) for data in pictures]
+    except PictureError as error:
+        return PictureError(error.reason, str(error))
+    if not opened:
+        return PictureError("empty", "there is no picture to show")
+    high = max(picture.height for picture in opened)
+    sheet = Image.new("RGB", (len(opened) * (SMALL + GAP) - GAP, high), "white")
+    for place, picture in enumerate(opened):
+        corner = (SMALL - picture.width) // 2, (high - picture.height) // 2
         sheet.paste(picture, (place * (SMALL + GAP) + corner[0], corner[1]))
     return _jpeg(sheet)
 

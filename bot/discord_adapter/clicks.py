@@ -132,7 +132,11 @@ class Clicks:
         if answer is None:
             await whisper(interaction, w("error-prediction-gone"))
         else:
-            await whisper(interaction, w("wrong-who"), rendering.choices(answer, w))
+            beside = (
+                {each.custom_id for each in _controls(interaction.message)} if interaction.message else set()
+            )
+            why = str(ButtonId("why", button.prediction_id)) not in beside
+            await whisper(interaction, w("wrong-who"), rendering.choices(answer, w, why=why))
 
     async def _search(
         self, interaction: Interaction, button: ButtonId, who: Person, place: Address, w: Words

@@ -58,7 +58,7 @@ def bar(part: float) -> str:
 def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
     """*Right*, *Wrong* and *Why?* a picture; up to five pictures have a row each, more share rows in twos.
 
-    There *Why?* has no room: it stands among what *Wrong* opens, too.
+    There *Why?* has no room, and stands among what *Wrong* opens.
 
     Behind them, small, the question whether to learn from them, as long as it is open.
     """
@@ -84,8 +84,11 @@ def buttons(answers: Sequence[Identified], w: Words) -> ui.View:
     return view
 
 
-def choices(answer: Identified, w: Words) -> ui.View:
-    """What *Wrong* opens: the runners-up, *someone else…*, *nobody on the list*."""
+def choices(answer: Identified, w: Words, *, why: bool = False) -> ui.View:
+    """What *Wrong* opens: the runners-up, *someone else…*, *nobody on the list*.
+
+    With ``why`` also that button, which had no room below the answer.
+    """
     view = empty_view()
     rest = answer.ranked[:5] if answer.verdict == NOBODY else answer.ranked[1:5]
     for guess in rest:
@@ -94,7 +97,7 @@ def choices(answer: Identified, w: Words) -> ui.View:
     view.add_item(button("search", answer.prediction_id, w("button-someone-else"), style=primary, row=1))
     if answer.verdict != NOBODY:
         view.add_item(button("is", answer.prediction_id, w("button-nobody"), NOBODY, row=1))
-    if answer.may_why:
+    if why and answer.may_why:
         view.add_item(button("why", answer.prediction_id, w("button-why"), row=1))
     return view
 

@@ -40,8 +40,8 @@ def test_discord_takes_five_buttons_a_row_and_five_rows(pictures: int) -> None:
     assert len(whys) == (pictures if pictures <= 5 else 0)
 
 
-def test_what_wrong_opens_has_it_too() -> None:
-    labels = [each.label for each in on_discord.choices(answer(), words()).children]  # type: ignore[attr-defined]
+def test_where_there_is_no_room_what_wrong_opens_has_it() -> None:
+    labels = [each.label for each in on_discord.choices(answer(), words(), why=True).children]  # type: ignore[attr-defined]
     assert labels == ["Thor", "Someone else…", "Nobody on the list", "Why?"]
 
 
