@@ -111,13 +111,14 @@ def _at(rows: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.fl
 def parts_of(levels: NDArray[np.float32]) -> list[Box]:
     """Where a picture may be set into this one, without the whole; the likeliest first.
 
-    Two ways of looking: a dense rectangle on a ground of one level (borders, screenshots), and straight
-    edges right across (captions and bars of any content).
+    Three ways of looking: from the middle outward to the first even row and column (screenshots; of a figure
+    on an even ground it is the figure, in the picture itself as in what it was set into), a dense rectangle
+    on a ground of one level (borders), and straight edges right across (captions and bars of any content).
     """
     height, width = levels.shape
     if min(height, width) < 16:
         return []
-    found: list[Box] = []
+    found: list[Box] = [_outward(levels)]
     for share in (0.35, 0.7):
         for ground in _grounds(levels):
             found.append(_dense(np.abs(levels - ground) > _GROUND, share))
@@ -142,6 +143,33 @@ def _alike(a: Box, b: Box, height: int, width: int) -> bool:
         max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= 0.01 * height
         and max(abs(a[2] - b[2]), abs(a[3] - b[3])) <= 0.01 * width
     )
+
+
+def _outward(levels: NDArray[np.float32]) -> Box:
+    """From the middle to the nearest even column and row on each side."""
+    height, width = levels.shape
+    top, bottom, left, right = int(0.38 * height), int(0.62 * height) + 1, 0, width
+    for _ in range(2):
+        left, right = _between(_even(levels[top:bottom].T), width)
+        top, bottom = _between(_even(levels[:, left:right]), height)
+    return top, bottom, left, right
+
+
+def _even(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which rows have one level, but for a few pixels."""
+    level = np.median(rows, axis=1, keepdims=True)
+    return np.asarray((np.abs(rows - level) > _GROUND).mean(axis=1) < 0.02)
+
+
+def _between(even: NDArray[np.bool_], length: int) -> tuple[int, int]:
+    """The stretch around the middle without an even one; where the middle is even, it begins beside it."""
+    uneven = np.flatnonzero(~even)
+    if not len(uneven):
+        return 0, length
+    middle = int(uneven[np.argmin(np.abs(uneven - length // 2))])
+    before, after = np.flatnonzero(even[:middle]), np.flatnonzero(even[middle:])
+    low = int(before[-1]) + 1 if len(before) else 0
+    return low, middle + int(after[0]) if len(after) else length
 
 
 def _grounds(levels: NDArray[np.float32]) -> list[float]:

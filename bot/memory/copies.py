@@ -1,9 +1,9 @@
 """Finds the very same picture among those that are remembered, however it was cut, framed or captioned.
 
 The near key (`model.near`) finds a copy of the whole. For the rest the marks (`model.marks`) of both pictures
-are compared: the parts of one that look set in with the other as a whole, and the crops of one, up to a tenth
-of its width and height gone, with the other and its parts. All of it is near keys again, so one distance
-and one threshold decide. Crops are only compared with the pictures whose embedding is the nearest.
+are compared: the parts of one that look set in with the other and its parts, and the crops of one, up to a
+tenth of its width and height gone, with the other and its parts. All of it is near keys again, so a distance
+decides. Crops are only compared with the pictures whose embedding is the nearest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from model.near import NEAR, NearIndex, cosines, distances, words_of
 CANDIDATES = 16
 """So many pictures, the nearest by embedding, are compared crop by crop."""
 
-CLOSE = 52
+CLOSE = 58
 """The greatest distance where one key is a part's or a crop's: these are many, so each must be nearer."""
 
 PARTS_ASKED = 4
@@ -106,14 +106,17 @@ class Copies(Generic[Id]):
         def note(one: Id, far: int) -> None:
             found[one] = min(far, found.get(one, far))
 
+        if marks is not None and marks.flat:
+            return []  # every picture without detail has the same key
         for one, far in self._whole.within(key, NEAR):
             note(one, far)
-        if marks is not None and not marks.flat:
+        if marks is not None:
             for part in marks.parts[:PARTS_ASKED]:
                 for one, far in self._whole.within(part, CLOSE):
                     note(one, far)
-            for (one, _), far in self._parts.within(key, CLOSE):
-                note(one, far)
+            for asked in (key, *marks.parts[:1]):
+                for (one, _), far in self._parts.within(asked, CLOSE):
+                    note(one, far)
             for one, far in self._cropped(key, marks, alike):
                 note(one, far)
         return sorted(found, key=lambda one: found[one])
@@ -127,7 +130,8 @@ class Copies(Generic[Id]):
         nearest = _nearest(mine, theirs.reshape(-1, 4)).reshape(len(ids), -1).min(axis=1)
         counts = [len(self._keys[one]) for one in ids]
         whole = np.concatenate([self._keys[one] for one in ids])
-        other = np.minimum.reduceat(_nearest(crops(marks), whole), np.r_[0, np.cumsum(counts)[:-1]])
+        other = _nearest(np.concatenate([mine, crops(marks)]), whole)
+        other = np.minimum.reduceat(other, np.r_[0, np.cumsum(counts)[:-1]])
         best = np.minimum(nearest, other)
         return [(one, int(far)) for one, far in zip(ids, best, strict=True) if far <= CLOSE]
 
