@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names
-from bot.desk.outcomes import refusal_of
+from bot.desk.outcomes import refusal_of, seen_of
 from bot.desk.types import Person, Refused
 from bot.errors import FetchError
 from corrections.errors import (
@@ -35,7 +35,7 @@ from corrections.labels import clean_label, comparable
 from corrections.ledger import Ledger
 from corrections.review.types import Moderator
 from corrections.teaching import Example, Learned, Lesson
-from corrections.types import Address, Seen, is_private
+from corrections.types import Address, is_private
 from model.errors import ModelError, PictureError
 from model.types import Eyes, Sight, Verdict
 
@@ -356,15 +356,4 @@ def _soon() -> float:
 
 
 def _example(slot: int, sight: Sight) -> Example:
-    assert sight.stored is not None, "asked to keep it"
-    seen = Seen(
-        near_key=sight.near_key,
-        stored=sight.stored,
-        stored_format=sight.stored_format,
-        width=sight.width,
-        height=sight.height,
-        sha256=sight.sha256,
-        embedding=sight.embedding,
-        marks=sight.marks,
-    )
-    return Example(slot, seen, sight.bundle, sight.level, sight.answer, sight.milliseconds)
+    return Example(slot, seen_of(sight), sight.bundle, sight.level, sight.answer, sight.milliseconds)
