@@ -10,7 +10,7 @@ SPECS := $(wildcard ../shared/specs)
 export WHOSTHAT_PICTURES ?= $(abspath $(PICTURES))
 export WHOSTHAT_SPECS ?= $(abspath $(SPECS))
 
-.PHONY: run test lint format bench bench-review bench-gate bench-life lock setup setup-dev clean
+.PHONY: run test lint format bench bench-review bench-gate bench-learning bench-life lock setup setup-dev clean
 
 run: setup ## set everything up and run the bot and its page
 	@exec $(BIN)/whosthat run
@@ -53,6 +53,9 @@ bench: setup-dev ## how long it takes to be ready, and to answer
 
 bench-review: setup-dev ## how clean an export is, beside majority vote and Dawid-Skene; what a decision costs
 	@$(BIN)/python -m tests.bench.review $(ARGS)
+
+bench-learning: setup-dev ## what the memory knows again, how soon it learns, and what it costs
+	@$(BIN)/python -m tests.bench.learning $(ARGS)
 
 bench-gate: setup-dev ## whether the gate refuses what is worse and promotes what is better
 	@$(BIN)/python -m tests.bench.gate $(ARGS)

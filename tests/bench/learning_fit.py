@@ -1,0 +1,174 @@
+"""The kernel's constants, chosen by cross-validation on training pictures; the part *test* is not read.
+
+Three kinds of task, over models that have not seen what is remembered:
+
+1. *stream*: the training part in four folds; the model of the other three; of a fold 30, 100 or 500 pictures
+   are remembered, 5 % of them under a wrong name, and the rest is asked.
+2. *new*: a model without one character; 1 to 50 of its training pictures are remembered; the validation part
+   is asked.
+3. *flood*: 2,000 training pictures remembered wrongly, in five ways; the validation part is asked.
+
+Among constants that lose at most `MOST_LOST` of the known characters' answers to a new one of five pictures,
+and at most `MOST_FLOODED` to any flood, those of the least cross-entropy are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.memory.kernel import Constants, kernel
+from model.preprocess import Floats
+from tests.bench.learning_material import Material, Seen, nobody, train_without
+
+MOST_LOST = 0.006
+MOST_FLOODED = 0.006
+FOLDS = 4
+COMPARED = 0.05  # what the probability of a new character is compared with
+SIZES = (1, 2, 5, 10, 20, 50)
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Pictures asked, ``cosines`` [N, M] with those remembered, which were ``said`` [M] to be whom."""
+
+    kind: str
+    size: int
+    p: Floats
+    cosines: Floats
+    said: Labels
+    truth: Labels
+    about: int = -1
+
+
+def blended(p: Floats, cosines: Floats, said: Labels, constants: Constants) -> Floats:
+    """`bot.memory.kernel.blend` for arrays; the last column of ``p`` is nobody's."""
+    counts = np.bincount(said, minlength=p.shape[1]).astype(np.float32)
+    totals = kernel(cosines, constants.sharpness) @ np.eye(p.shape[1], dtype=np.float32)[said]
+    pull = constants.pull * totals / (counts + constants.shrink)
+    new = (p.max(axis=0) <= 0) & (counts > 0)
+    known = np.clip(constants.known * pull, -constants.most_known, constants.most_known)
+    logits = np.log(np.maximum(p, 1e-9)) + np.where(counts > 0, known, 0)
+    fresh = np.log(constants.floor) + np.clip(pull, -constants.most_new, constants.most_new)
+    logits = np.where(new, fresh, logits)
+    logits[:, (p.max(axis=0) <= 0) & (counts == 0)] = -np.inf
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def right(p: Floats, truth: Labels) -> NDArray[np.bool_]:
+    """[N]: the likeliest character, nobody left aside, is the one of the label."""
+    return np.asarray(p[:, :-1].argmax(axis=1) == truth)
+
+
+def tasks(seen: Material) -> Iterator[Task]:
+    """All of them; models are trained as they are needed."""
+    train, validation = seen.parts["train"], seen.parts["validation"]
+    last = nobody(seen.slugs)
+    names = np.unique(train.groups)
+    fold_of = dict(
+        zip(names.tolist(), np.random.default_rng(1).integers(0, FOLDS, len(names)).tolist(), strict=True)
+    )
+    folds = np.array([fold_of[group] for group in train.groups.tolist()])
+    for number in range(FOLDS):
+        model = train_without(seen, None, np.flatnonzero(folds != number))
+        rows = np.flatnonzero(folds == number)
+        there = model.see(train.z[rows])
+        for size in (30, 100, 500):
+            for seed in range(3):
+                dice = np.random.default_rng([number, size, seed])
+                drawn = dice.permutation(len(rows))
+                kept, asked = drawn[:size], drawn[500:]
+                asked = asked[~np.isin(train.groups[rows[asked]], train.groups[rows[kept]])]
+                said = train.labels[rows[kept]].copy()
+                wrong = dice.random(size) < 0.05
+                said[wrong] = dice.integers(0, last, wrong.sum())
+                cosines = there.embedding[asked] @ there.embedding[kept].T
+                yield Task("stream", size, there.p[asked], cosines, said, train.labels[rows[asked]])
+        if number == 0:
+            yield from _floods(model.see(validation.z), there, train.labels[rows], validation.labels)
+    for missing in range(last):
+        model = train_without(seen, missing, np.arange(len(train.z)))
+        asked_of, kept_of = model.see(validation.z), model.see(train.z[train.labels == missing])
+        for size in SIZES:
+            for seed in range(4):
+                dice = np.random.default_rng([missing, size, seed])
+                kept = dice.permutation(len(kept_of.p))[:size]
+                cosines = asked_of.embedding @ kept_of.embedding[kept].T
+                said = np.full(len(kept), missing)
+                yield Task("new", size, asked_of.p, cosines, said, validation.labels, missing)
+
+
+def _floods(asked: Seen, kept: Seen, truth: Labels, labels: Labels) -> Iterator[Task]:
+    cosines = asked.embedding @ kept.embedding.T
+    for said in floods(truth, asked.p.shape[1] - 1):
+        yield Task("flood", len(said), asked.p, cosines, said, labels)
+
+
+def floods(truth: Labels, last: int, seed: int = 0) -> list[Labels]:
+    """Ways of being wrong: at random, each for the next, all one character, all nobody."""
+    dice = np.random.default_rng(seed)
+    return [
+        (truth + dice.integers(1, last, len(truth))) % last,
+        np.where(truth < last, (truth + 1) % last, last),
+        np.full(len(truth), last - 1),
+        np.full(len(truth), 0),
+        np.full(len(truth), last),
+    ]
+
+
+def fit(seen: Material, tries: int, say: Callable[[str], None]) -> Constants:
+    """Draw constants at random, keep the best."""
+    work = list(tasks(seen))
+    dice = np.random.default_rng(0)
+    best: tuple[float, Constants] | None = None
+    for number in range(tries):
+        constants = Constants(
+            sharpness=float(dice.choice([2, 4, 6, 9])),
+            pull=_spread(dice, 10, 120),
+            shrink=_spread(dice, 2, 40),
+            floor=_spread(dice, 0.01, 0.15),
+            known=round(float(dice.uniform(0.1, 0.6)), 2),
+            most_known=float(dice.choice([0.5, 0.7, 1.0, 1.5])),
+            most_new=float(dice.choice([3.0, 5.0, 8.0])),
+            bundle=seen.bundle,
+        )
+        loss = judge(work, constants)
+        if loss is not None and (best is None or loss < best[0]):
+            best = loss, constants
+            say(f"{number}: {loss:.4f} {constants}")
+    if best is None:
+        raise SystemExit("no constants hold the limits; try more of them")
+    return best[1]
+
+
+def judge(work: list[Task], constants: Constants) -> float | None:
+    """The mean change of cross-entropy by memory, new characters counting a sixth; None over a limit."""
+    losses: list[float] = []
+    lost: list[float] = []
+    for task in work:
+        p = blended(task.p, task.cosines, task.said, constants)
+        own = np.log(p[np.arange(len(p)), task.truth] + 1e-6)
+        before = np.log(task.p[np.arange(len(p)), task.truth] + 1e-6)
+        people = (task.truth != p.shape[1] - 1) & (task.truth != task.about)
+        gone = float(right(task.p, task.truth)[people].mean() - right(p, task.truth)[people].mean())
+        if task.kind == "flood":
+            if gone > MOST_FLOODED:
+                return None
+        elif task.kind == "new":
+            new = task.truth == task.about
+            losses.append(-float((own - before)[~new].mean()) - float(own[new].mean() - np.log(COMPARED)) / 6)
+            if task.size == 5:
+                lost.append(gone)
+        else:
+            losses.append(-float((own - before).mean()) * 4)
+    return None if np.mean(lost) > MOST_LOST else float(np.mean(losses))
+
+
+def _spread(dice: np.random.Generator, low: float, high: float) -> float:
+    return float(f"{np.exp(dice.uniform(np.log(low), np.log(high))):.3g}")
