@@ -32,7 +32,10 @@ LOOK_SECONDS = 0.5
 TROUBLE_SECONDS = 10.0
 """How often while the ledger does not answer."""
 
-PAGE = 200
+REFILL_SECONDS = 30.0
+"""How often everything is read anew at most because there is room again."""
+
+PAGE = 100
 """Features read in one go."""
 
 AT_ONCE = 8
@@ -67,6 +70,7 @@ class Memory:
         self._wanted = ""
         self._stale = True
         self._read_at = 0.0
+        self._refill_at = 0.0
         self._complained = False
 
     def __len__(self) -> int:
@@ -147,18 +151,19 @@ class Memory:
         if stale or changed:
             self._stale = True  # until it is done
             everything = stale or changed.everything
-            dropped = await self._take_over(None if everything else changed.cases)
-            if dropped and self._held.incomplete and not everything:  # there is room for what was left out
-                await self._take_over(None)
+            await self._take_over(None if everything else changed.cases)
             self._stale = False
+        if self._held.incomplete and len(self._held) < self._rules.most and now >= self._refill_at:
+            self._refill_at = now + REFILL_SECONDS  # there is room for what was left out
+            await self._take_over(None)
         self._read_at, self.version = now, changed.version
         if self._wanted != self.bundle:
             await self._change_bundle(self._wanted)
             return True
         return bool(changed) or stale
 
-    async def _take_over(self, cases: Collection[int] | None) -> bool:
-        """Read these cases anew, or all; whether anything went."""
+    async def _take_over(self, cases: Collection[int] | None) -> None:
+        """Read these cases anew, or all."""
         if cases is None:
             self._homes = await self._ledger.memory.homes()
         if self._rules.shared:
@@ -170,7 +175,6 @@ class Memory:
             self._engine.drop(*key)
             self._lacking.pop(key, None)
         await self._put(self._engine, self.bundle, change.put, self._lacking)
-        return bool(change.drop)
 
     async def _some(self, cases: Collection[int]) -> Change:
         found: list[Remembered] = []

@@ -67,8 +67,7 @@ class Holding:
             key = each.community, each.blob
             there = self._held.get(key)
             if there is not None and key not in old and there.decided_at > each.decided_at:
-                self.incomplete = True  # the same picture in another case, decided later
-                continue
+                continue  # the same picture in another case, decided later
             if key in put and put[key].decided_at > each.decided_at:
                 continue
             put[key] = each
