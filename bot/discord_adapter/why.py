@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import discord
 
@@ -37,7 +38,7 @@ class Why:
             if not interaction.response.is_done():
                 await interaction.response.defer(ephemeral=True, thinking=True)
         said = await self._desk.why.explain(
-            who, place, prediction_id, lambda each: may_see(interaction, each)
+            who, place, prediction_id, partial(may_see, interaction.guild, interaction.user)
         )
         if isinstance(said, Refused):
             await whisper(interaction, refusal(said, w))
@@ -48,13 +49,12 @@ class Why:
         await whisper(interaction, why_text(said, w, bold)[:2000], files=files)
 
 
-def may_see(interaction: Interaction, channel: str) -> bool:
-    """Whether whoever clicks may read that channel of the server, and has not to be warned of it first.
+def may_see(guild: discord.Guild | None, person: discord.abc.User, channel: str) -> bool:
+    """Whether somebody may read that channel of the server, and has not to be warned of it first.
 
     Private threads count as unseen: who is in them, we do not know without asking.
     """
-    guild, member = interaction.guild, interaction.user
-    if guild is None or not isinstance(member, discord.Member) or not channel.isdecimal():
+    if guild is None or not isinstance(person, discord.Member) or not channel.isdecimal():
         return False
     found = guild.get_channel_or_thread(int(channel))
     if isinstance(found, discord.Thread):
@@ -63,5 +63,5 @@ def may_see(interaction: Interaction, channel: str) -> bool:
         found = found.parent
     if found is None or isinstance(found, discord.CategoryChannel) or found.is_nsfw():
         return False
-    allowed = found.permissions_for(member)
+    allowed = found.permissions_for(person)
     return allowed.view_channel and allowed.read_message_history
