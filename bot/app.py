@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hmac
 import logging
 import signal
@@ -220,6 +221,8 @@ async def serve(
             stack.push_async_callback(_cancel, loop.create_task(telling.keep(), name="telling"))
             stack.push_async_callback(_cancel, loop.create_task(_sweep(ledger, settings), name="sweep"))
             stack.push_async_callback(_cancel, loop.create_task(_rescore(ledger), name="rescore"))
+            # What is there by now stays: no later collection has to look through it while everybody waits.
+            gc.freeze()
             say(w("run-ready", seconds=f"{time.monotonic() - started:.1f}"))
             await stop.wait()
             say(w("run-stopping"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
-from bot.desk.types import Identified, Thanks, Told
+from bot.desk.types import Guess, Identified, Reply, Thanks, Told
+from bot.discord_adapter.rendering import content as discord_content
 from bot.memory.following import Memory, MemoryRules
+from bot.telegram_adapter.rendering import content as telegram_content
 from bot.wording import headline, thanked
-from bot.wording_memory import answered_by
+from bot.wording_memory import answered_by, listed
 from bot.words import words
 from corrections.ledger import Ledger
 from corrections.review.types import Moderator
@@ -133,7 +136,22 @@ async def test_elsewhere_nothing_is_known_of_it(scene: Scene) -> None:
     assert other.told is None and other.best.slug == "iron-man"
 
 
-def test_what_leans_says_so() -> None:
+def test_every_platform_says_it() -> None:
+    ranked = (Guess("loki", "Loki", 0.99),)
+    answer = Identified(0, 1, Verdict.SURE, ranked, "b", 1.0, told=Told("same", ("Loki",)))
+    reply = Reply((answer,), "en")
+    assert discord_content(reply, words("en")).startswith("People here say **Loki**.")
+    assert telegram_content(reply, words("en")).startswith("People here say <b>Loki</b>.")
+    like = replace(answer, told=Told("like", ("Loki",)))
+    said = headline(like, words("en"))
+    assert said == "That is Loki, 99% sure. That leans on pictures like it that people named: Loki."
+    nobody = replace(answer, verdict=Verdict.NOBODY, told=Told("like", ()))
+    assert headline(nobody, words("en")).endswith("of which people said that they show nobody on the list.")
+    assert listed(["Thor", "Hela", "Loki"], words("en")) == "Thor, Hela and Loki"
+    assert listed(["索尔", "海拉", "洛基"], words("zh-CN")) == "索尔、海拉和洛基"
+
+
+def test_people_elsewhere() -> None:
     answer = Identified(0, 1, Verdict.SURE, (), "b", 1.0, told=Told("same", ("Loki",), here=False))
     assert headline(answer, words("en")) == "People say Loki."
     nobody = Identified(0, 1, Verdict.SURE, (), "b", 1.0, told=Told("same", (), here=False))
