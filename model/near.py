@@ -112,6 +112,17 @@ def distances(key: _Packed, others: _Packed) -> NDArray[np.uint16]:
     return np.minimum(plain, mirrored, out=plain)
 
 
+def distances_among(some: _Packed, many: _Packed) -> NDArray[np.uint16]:
+    """Distances [n, m] of packed keys [n, 4] to [4, m], each the smaller of plain and mirrored."""
+    plain = np.zeros((len(some), many.shape[1]), dtype=np.uint16)
+    mirrored = np.zeros_like(plain)
+    for key, row, odd in zip(some.T, many, _ODD, strict=True):
+        differing = key[:, None] ^ row[None, :]
+        plain += np.bitwise_count(differing)
+        mirrored += np.bitwise_count(differing ^ odd)
+    return np.minimum(plain, mirrored, out=plain)
+
+
 def distance(a: str, b: str) -> int:
     """How many of the 256 bits differ, with or without mirroring one of the two, whichever is less."""
     return int(distances(words_of(a), words_of(b)[:, None])[0])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.marks import THUMB, Marks
-from model.near import NEAR, NearIndex, cosines, distances, words_of
+from model.near import NEAR, NearIndex, cosines, distances_among, words_of
 
 CANDIDATES = 16
 """So many pictures, the nearest by embedding, are compared crop by crop."""
@@ -24,8 +24,11 @@ CANDIDATES = 16
 CLOSE = 58
 """The greatest distance where one key is a part's or a crop's: these are many, so each must be nearer."""
 
-PARTS_ASKED = 4
+PARTS_ASKED = 3
 """Parts of a posted picture that are looked up among the whole pictures."""
+
+PARTS_KEPT = 3
+"""Parts of a remembered picture that a posted one is looked up among."""
 
 _STEPS = ((0.0, 1.0), (0.0, 0.95), (0.05, 1.0), (0.0, 0.9), (0.05, 0.95), (0.1, 1.0))
 
@@ -81,7 +84,7 @@ class Copies(Generic[Id]):
         self._whole.add(key, one)
         if marks is None or marks.flat:
             return
-        for number, part in enumerate(marks.parts):
+        for number, part in enumerate(marks.parts[:PARTS_KEPT]):
             self._parts.add(part, (one, number))
         self._keys[one] = np.array([words_of(each) for each in (key, *marks.parts)], np.uint64)
         self._crops[one] = crops(marks)
@@ -89,7 +92,8 @@ class Copies(Generic[Id]):
     def remove(self, one: Id) -> None:
         """Forget a picture; one that is not known is fine."""
         self._whole.remove(one)
-        for number in range(len(self._keys.pop(one, ())) - 1):
+        self._keys.pop(one, None)
+        for number in range(PARTS_KEPT):
             self._parts.remove((one, number))
         self._crops.pop(one, None)
 
@@ -114,9 +118,8 @@ class Copies(Generic[Id]):
             for part in marks.parts[:PARTS_ASKED]:
                 for one, far in self._whole.within(part, CLOSE):
                     note(one, far)
-            for asked in (key, *marks.parts[:1]):
-                for (one, _), far in self._parts.within(asked, CLOSE):
-                    note(one, far)
+            for (one, _), far in self._parts.within(key, CLOSE):
+                note(one, far)
             for one, far in self._cropped(key, marks, alike):
                 note(one, far)
         return sorted(found, key=lambda one: found[one])
@@ -139,7 +142,4 @@ class Copies(Generic[Id]):
 def _nearest(some: Keys, many: Keys) -> NDArray[np.uint16]:
     """For each of ``many`` [m, 4] the distance to the nearest of ``some`` [n, 4]."""
     columns = np.ascontiguousarray(many.T)
-    best = distances(some[0], columns)
-    for each in some[1:]:
-        np.minimum(best, distances(each, columns), out=best)
-    return best
+    return np.asarray(distances_among(some, columns).min(axis=0))

@@ -27,6 +27,7 @@ from tests.bench import learning_reaches as reaches
 from tests.bench.learning_fit import fit
 from tests.bench.learning_material import material
 from training.head import default_cache
+from training.pictures import SPLITS
 
 ROOT = Path(__file__).parents[2]
 REACHES = ("copies", "new", "untouched", "corrections", "flood", "cost")
@@ -45,6 +46,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="draws of pictures for each character and size")
     parser.add_argument("--runs", type=int, default=10, help="runs of 500 corrections")
     parser.add_argument("--draws", type=int, default=1, help="draws of 50 corrected pictures")
+    parser.add_argument(
+        "--beside", nargs="*", choices=SPLITS[:2], default=SPLITS[:2], help="what else is remembered then"
+    )
     parser.add_argument("--entries", type=int, default=10_000, help="remembered pictures that costs are for")
     parser.add_argument("--no-retraining", action="store_true", help="leave out the heads trained anew")
     parser.add_argument("--cache", type=Path, default=None, help="where features are kept")
@@ -82,7 +86,9 @@ def main() -> None:
         if "cost" in arguments.only and look is not None:
             found["cost"] = reaches.cost(seen, look, cache, arguments.entries, constants)
         if "copies" in arguments.only and look is not None:
-            found["copies"] = reaches.copies(seen, look, cache, arguments.draws, constants, console.print)
+            found["copies"] = reaches.copies(
+                seen, look, cache, arguments.draws, constants, console.print, arguments.beside
+            )
         if "untouched" in arguments.only:
             wheel = material(Path(folder), cache, untouched=True, say=console.print)
             found["untouched"] = reaches.new_character(

@@ -24,7 +24,7 @@ from bot.memory.kernel import Constants, kernel
 from model.preprocess import Floats
 from tests.bench.learning_material import Material, Seen, nobody, train_without
 
-MOST_LOST = 0.006
+MOST_LOST = 0.009
 MOST_FLOODED = 0.006
 FOLDS = 4
 COMPARED = 0.05  # what the probability of a new character is compared with
