@@ -15,7 +15,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,13 +125,14 @@ def _lives(world: World, asked: argparse.Namespace, console: Console) -> Lives:
 
 
 def _curves(lives: Lives, figure: str) -> dict[str, Curve]:
-    """One figure of what serves, for the drawing."""
+    """One figure of what serves, for the drawing; and of what was trained, let through or not."""
+    made = [[replace(p, served=p.candidate or p.served) for p in points] for points in lives[PEOPLE]]
     return {
         name: (
             [point.corrections for point in some[0]],
             np.array([[getattr(point.served, figure) for point in points] for points in some]),
         )
-        for name, some in lives.items()
+        for name, some in {**lives, "the gate or not": made}.items()
     }
 
 

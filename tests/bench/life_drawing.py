@@ -15,10 +15,11 @@ COLOURS = {
     "corrected by people": "tab:blue",
     "perfect labels": "tab:green",
     "never retrained": "tab:gray",
+    "the gate or not": "tab:blue",
 }
 HEIGHT = 0.3
 """What the vertical axis spans at least."""
-MARKS = {"corrected by people": "o", "perfect labels": "^", "never retrained": ""}
+MARKS = {"corrected by people": "o", "perfect labels": "^", "never retrained": "", "the gate or not": ""}
 
 
 def draw(path: Path, panels: Mapping[str, Mapping[str, Curve]]) -> None:
@@ -33,9 +34,18 @@ def draw(path: Path, panels: Mapping[str, Mapping[str, Curve]]) -> None:
         axes = figure.add_subplot(1, len(panels), place)
         for name, (corrections, values) in curves.items():
             colour = COLOURS[name]
+            beside = name == "the gate or not"
             axes.plot(
-                corrections, values.mean(axis=0), color=colour, marker=MARKS[name], markersize=4, label=name
+                corrections,
+                values.mean(axis=0),
+                color=colour,
+                marker=MARKS[name],
+                markersize=4,
+                label="what people's corrections made, the gate or not" if beside else name,
+                linestyle=":" if beside else "-",
             )
+            if beside:
+                continue
             axes.fill_between(
                 corrections, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0
             )
@@ -49,6 +59,7 @@ def draw(path: Path, panels: Mapping[str, Mapping[str, Curve]]) -> None:
         axes.grid(alpha=0.3)
         if place == 1:
             axes.set_ylabel("right")
+        if place == len(panels):
             axes.legend(loc="best", fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
