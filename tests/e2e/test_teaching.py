@@ -84,7 +84,8 @@ async def test_a_member_proposes_and_a_moderator_accepts(tmp_path: Path, bundle:
         for _ in range(2):
             assert "one person says **Winter Soldier**" in case.content
             approve = next(b.custom_id for b in case.buttons if re.search(r":\d+\.a(\.|$)", b.custom_id))
-            case = await shown(await mia.click(case, approve))
+            await mia.click(case, approve)
+            case = await s.discord.wait_edit(case, edits=case.edits + 1, timeout=PATIENT)
         assert s.bot.rows(CASES) == [("approved", '["winter-soldier"]')] * 2
         assert s.bot.rows(OWN_NAMES) == [("winter-soldier", "known")]
 
