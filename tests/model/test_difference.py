@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from model.builtin import build
-from model.builtin.difference import change, expanded, low_rank, read_difference
+from model.builtin.difference import change, expanded, read_difference, shipped
 from model.builtin.graph import weights
 from model.builtin.head import CHANGES, read_head
 from model.builtin.wheel import backbone_file
@@ -41,10 +41,10 @@ def trained(before: dict[str, Floats]) -> dict[str, Floats]:
     return after
 
 
-def test_a_change_of_low_rank_comes_back(before: dict[str, Floats], tmp_path: Path) -> None:
+def test_a_change_of_shipped_comes_back(before: dict[str, Floats], tmp_path: Path) -> None:
     after = trained(before)
     backbone = {name: before[name] for name in after}
-    content = low_rank(backbone, after, rank=2)
+    content = shipped(backbone, after, rank=2)
     assert set(content) == {f"{n}{end}" for n in (MATRIX, TALL) for end in (".up", ".down")} | {VECTOR}
     assert content[f"{TALL}.up"].shape == (1536, 2)
     save_file(content, tmp_path / CHANGES)
@@ -57,14 +57,27 @@ def test_a_change_of_low_rank_comes_back(before: dict[str, Floats], tmp_path: Pa
     for name in after:
         assert np.abs(changed[name] - after[name]).max() < 2e-5
     # one direction less is a worse copy, but the best of its kind: the larger half of the change is there
-    rough = expanded(low_rank(backbone, after, rank=1))[MATRIX]
+    rough = expanded(shipped(backbone, after, rank=1))[MATRIX]
     whole = after[MATRIX] - before[MATRIX]
     assert 0 < np.linalg.norm(rough - whole) < np.linalg.norm(whole) * 0.75
 
 
+def test_a_whole_change_comes_back_in_8_bits(before: dict[str, Floats]) -> None:
+    after = trained(before)
+    backbone = {name: before[name] for name in after}
+    content = shipped(backbone, after, rank=0)
+    assert content[f"{TALL}.whole"].dtype == np.int8
+    difference = expanded(content)
+    assert set(difference) == {MATRIX, TALL, VECTOR}
+    for name in (MATRIX, TALL):
+        whole = after[name] - before[name]
+        most = np.abs(whole).max(axis=1, keepdims=True)
+        assert (np.abs(difference[name] - whole) <= most / 250).all()
+
+
 def test_both_forms_of_the_bundle_are_changed_alike(before: dict[str, Floats], tmp_path: Path) -> None:
     after = trained(before)
-    difference = expanded(low_rank({name: before[name] for name in after}, after, rank=2))
+    difference = expanded(shipped({name: before[name] for name in after}, after, rank=2))
     build(tmp_path / "as it came", read_head(), identity="plain")
     build(tmp_path / "changed", read_head(), difference, identity="changed")
     pixels = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), np.uint8)
@@ -91,4 +104,4 @@ def test_what_does_not_fit_is_said(before: dict[str, Floats], tmp_path: Path) ->
     with pytest.raises(BundleDamaged, match="another shape"):
         change(source, {MATRIX: np.zeros((2, 2), np.float32)})
     with pytest.raises(BundleDamaged, match="does not fit"):
-        low_rank({MATRIX: before[MATRIX]}, {}, rank=2)
+        shipped({MATRIX: before[MATRIX]}, {}, rank=2)
