@@ -129,7 +129,7 @@ def head(
     tuned: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Take over backbone and head of this bundle, trained with --base wheel; of several, their mean.",
+            help="Take over this bundle, made with --base wheel; or the mean of several.",
             show_default=False,
         ),
     ] = None,

@@ -139,7 +139,10 @@ def gate(
     """
     check_several(candidate.pictures)
     pair = _pair(candidate.pictures, current.predictions, candidate.predictions, current.pictures)
-    reasons = [_label_sets(candidate, current, allow_missing), _overall(pair, margins)]
+    reasons = [
+        _label_sets(candidate, current, allow_missing),
+        _overall(pair, _named_anew(candidate, current), margins),
+    ]
     reasons.append(_characters("per character", pair, margins))
     reasons += _honesty(pair, margins)
     reasons += _strangers(pair, margins)
@@ -196,7 +199,7 @@ def _label_sets(candidate: Scores, current: Scores, allow_missing: bool) -> Reas
         )
     if added:
         shown = ", ".join(f"{slug} ({counts[slug]} pictures)" for slug in added)
-        said.append(f"it also knows {shown}: not compared, the bundle in service does not")
+        said.append(f"it also knows {shown}: counted overall alone, the bundle in service cannot name them")
     return Reason(
         "characters",
         allow_missing or not missing,
@@ -205,19 +208,42 @@ def _label_sets(candidate: Scores, current: Scores, allow_missing: bool) -> Reas
     )
 
 
-def _overall(pair: _Pair, margins: Margins) -> Reason:
+def _named_anew(candidate: Scores, current: Scores) -> Flags:
+    """Of each picture of a character that the candidate alone knows whether it is right."""
+    new = {*candidate.predictions.characters} - {*current.predictions.characters} - {NOBODY}
+    read, seen, rows = candidate.predictions.read & current.predictions.read, set(), []
+    for row, picture in enumerate(candidate.pictures):
+        if read[row] and picture.slug in new and picture.group not in seen:
+            seen.add(picture.group)
+            rows.append(row)
+    if not rows:
+        return np.zeros(0, np.bool_)
+    chosen = [candidate.pictures[row] for row in rows]
+    return judged(candidate.predictions.of(np.array(rows, np.int64)), chosen).right()
+
+
+def _overall(pair: _Pair, anew: Flags, margins: Margins) -> Reason:
+    """With pictures of characters that the bundle in service cannot name (``anew``): there it is wrong.
+
+    Their gain must not hide a loss on the others, which are therefore looked at alone as well.
+    """
     before, after = pair.now.right()[pair.ours], pair.new.right()[pair.ours]
+    alone = worse_by_chance(int((after & ~before).sum()), int((before & ~after).sum()))
+    before, after = np.concatenate([before, np.zeros(len(anew), np.bool_)]), np.concatenate([after, anew])
     count = len(before)
     gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
     bound = lower_bound(gained, lost, count)
-    passed = bound > -margins.overall
+    hidden = len(anew) > 0 and alone <= margins.per_character
+    passed = bound > -margins.overall and not hidden
     difference = (gained - lost) / count
     sentence = (
         f"right {after.mean():.1%} instead of {before.mean():.1%} of {count} pictures "
         f"({gained} gained, {lost} lost); with 95 % certainty at least {_points(bound)}"
     )
     needed = pictures_needed((gained + lost) / count, margins.overall)
-    if not passed:
+    if hidden:
+        sentence += f"; but of the characters that both know more is lost than by chance (p = {alone:.3f})"
+    elif not passed:
         sentence += f", and {_points(-margins.overall)} is asked for"
         if difference > -margins.overall and needed > count:
             sentence += f": an equally good candidate needs about {needed:,} pictures to show it"

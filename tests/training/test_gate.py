@@ -140,6 +140,19 @@ def test_a_character_less_and_a_character_more() -> None:
     assert "characters" not in refused_by(gate(fewer, scores(mistakes()), allow_missing=True))
 
 
+def test_a_character_more_counts_and_hides_no_loss() -> None:
+    fewer = scores(mistakes(), slugs=("hulk", "loki", NOBODY))
+    elsewhere = scores(mistakes(seed=1))
+    # on what both know it cannot be shown to be as good; whom it alone can name makes up for that
+    assert "overall" in refused_by(gate(elsewhere, scores(mistakes())))
+    assert gate(elsewhere, fewer).promoted
+    worse = mistakes()
+    worse[: 2 * EACH] |= mistakes(0.1, seed=2)[: 2 * EACH]
+    (reason,) = (r for r in gate(scores(worse), fewer).reasons if r.check == "overall")
+    assert not reason.passed
+    assert "more is lost than by chance" in reason.sentence
+
+
 def test_nothing_in_common_and_other_pictures_are_sentences() -> None:
     other = scores(mistakes(), slugs=("groot", "rocket"))
     with pytest.raises(EvaluationError, match="no character in common"):
