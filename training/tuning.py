@@ -215,7 +215,7 @@ class Keeper(TrainerCallback):
     ) -> None:
         self._run, self._average, self._shown, self._patience = run, average, shown, patience
         self._step, self._told, self._saved = step, 0, time.monotonic()
-        self._best: list[float] = []
+        self._best = float("inf")
         self._worse = 0
 
     def load(self, checkpoint: Path) -> None:
@@ -239,11 +239,10 @@ class Keeper(TrainerCallback):
             control.should_save = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """An epoch was judged."""
-        metrics: dict[str, float] = more["metrics"]
-        figures = [metrics["eval_right"], -metrics["eval_surprise"]]
-        if figures > self._best:
-            self._best, self._worse = figures, 0
+        """An epoch was judged: by its surprise, as one picture more or less that is right says little."""
+        surprise = float(more["metrics"]["eval_surprise"])
+        if surprise < self._best:
+            self._best, self._worse = surprise, 0
             if state.is_world_process_zero:
                 save_tensors(self._run / BEST, self._average.values)
         else:
