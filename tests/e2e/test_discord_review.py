@@ -294,12 +294,12 @@ async def test_the_poster_agrees_and_takes_it_back(tmp_path: Path, bundle: Path)
         bob = s.guild.member("bob")
         reply = await s.ask("red")
         assert [b.label for b in reply.buttons] == ["Right", "Wrong", "Why?", "May I learn from this?"]
-        learn = reply.buttons[2].custom_id
+        learn = reply.buttons[3].custom_id
         other = await shown(await bob.click(reply, learn))
         assert "Only whoever posted the picture" in other.content
         await shown(await bob.click(reply, "Right"))
         kept = await s.discord.wait_edit(reply)
-        assert kept.buttons[2].custom_id == learn  # counting a vote leaves the question there
+        assert kept.buttons[3].custom_id == learn  # counting a vote leaves the question there
         thanks = await shown(await s.ann.click(reply, learn))
         assert "/privacy" in thanks.content
         gone = await s.discord.wait_edit(reply, edits=2)
@@ -310,7 +310,7 @@ async def test_the_poster_agrees_and_takes_it_back(tmp_path: Path, bundle: Path)
         together = await s.discord.wait_reply(to=posted)
         assert together.buttons[-1].label == "May I learn from these?"
         await shown(await bob.click(together, together.buttons[-1].custom_id))
-        assert len((await s.discord.wait_edit(together)).buttons) == 4
+        assert len((await s.discord.wait_edit(together)).buttons) == 6
 
         private = s.discord.dm(s.ann)
         panel = await shown(await s.ann.slash(private, "privacy"))

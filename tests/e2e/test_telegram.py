@@ -22,7 +22,7 @@ async def test_photo_answer_wrong_pick_and_it_is_stored(tmp_path: Path, bundle: 
         assert await toast(await s.ann.press(reply, "Spider-Man")) == "Thank you, noted: Spider-Man."
         assert s.votes() == ["spider-man"]
         closed = await s.shows(reply, "Wrong · 1")
-        assert closed.rows[:-1] == [["Right", "Wrong · 1", "Undo"]]
+        assert closed.rows[:-1] == [["Right", "Wrong · 1", "Undo", "Why?"]]
         assert closed.text == reply.text
         assert await toast(await s.ann.press(reply, "Undo")) == "Taken back."
         assert s.votes() == []
@@ -36,7 +36,7 @@ async def test_every_kind_of_picture(tmp_path: Path, bundle: Path) -> None:
         assert "Picture 1: That is Iron Man" in answer.text
         assert "Picture 2: That is Hulk" in answer.text
         assert "Picture 3: Nobody I know." in answer.text
-        assert answer.rows[1] == ["2 · Right", "2 · Wrong"]
+        assert answer.rows[1] == ["2 · Right", "2 · Wrong", "2 · Why?"]
         assert len(s.telegram.replies(chat)) == 1
         file = await s.ann.send_document(chat, "a.png", drawing("blue"), "image/png")
         assert "Captain America" in (await wait(to=file)).text
@@ -82,7 +82,7 @@ async def test_a_group_in_privacy_mode(tmp_path: Path, bundle: Path) -> None:
         still = await s.shows(reply, "Right · 1")
         assert "Someone else…" in str(still.rows)
         await toast(await s.ann.press(reply, "Spider-Man"))
-        assert (await s.shows(reply, "Wrong · 1")).rows[:-1] == [["Right · 1", "Wrong · 1", "Undo"]]
+        assert (await s.shows(reply, "Wrong · 1")).rows[:-1] == [["Right · 1", "Wrong · 1", "Undo", "Why?"]]
         assert s.votes() == ["iron-man", "spider-man"]
         nothing = await toast(await s.telegram.user("Eve").press(reply, "Undo"))
         assert nothing == "There is nothing to take back."
@@ -139,7 +139,7 @@ async def test_somebody_who_reads_chinese_is_answered_in_chinese(tmp_path: Path,
         reply = await s.ask("red")
         assert "钢铁侠" in reply.text
         assert "Iron Man" not in reply.text
-        right, wrong = reply.rows[0]
+        right, wrong, _ = reply.rows[0]
         assert "谢谢" in await toast(await s.ann.press(reply, right))
         await s.shows(reply, f"{right} · 1")
         await toast(await s.ann.press(reply, wrong))
