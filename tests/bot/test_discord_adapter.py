@@ -211,6 +211,7 @@ async def test_moderators_commands_are_for_servers_and_ones_own_for_everywhere(
         "refuse",
         "rename",
         "merge",
+        "remove",
     ]
 
 
