@@ -86,6 +86,9 @@ class Seat:
         """When the last one has what it came for."""
         await self._left.wait()
         self._task.cancel()
+        await asyncio.wait([self._task])
+        # its last exception holds this object: without this the model stays until Python looks for circles
+        del self._task
         self._thread.shutdown(wait=False)
 
     async def _run(self) -> None:
