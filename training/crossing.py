@@ -6,6 +6,7 @@ What `training.fitting.second_opinions` does with classifiers over frozen featur
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from model.preprocess import Floats
-from training.checkpoints import load_tensors, save_tensors
+from training.checkpoints import BEST, load_tensors, save_tensors
 from training.fitting import Descent, fit_classifier, log_softmax
 from training.job import Job
 from training.looking import features_of, standard
@@ -48,6 +49,10 @@ def tuned_opinions(job: Job, fitted: head.Fitted, fitting: head.Recipe, recipe: 
         if not (run / OPINION).is_file():
             found = _opinion(replace(job, run=run), part != number, fitted, fitting, recipe)
             save_tensors(run / OPINION, {"said": torch.from_numpy(found)})
+            # checkpoints are a quarter of a gigabyte each, and nobody goes on from these
+            for path in run.glob("checkpoint-*"):
+                shutil.rmtree(path, ignore_errors=True)  # several processes do it
+            (run / BEST).unlink(missing_ok=True)
         found = load_tensors(run / OPINION, {"said": torch.zeros(0)})["said"].numpy()
         said[part == number] = found
     return said

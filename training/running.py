@@ -153,7 +153,7 @@ def resume_or_begin(run: Path, asked: dict[str, Any]) -> bool:
     described = json.dumps(asked, sort_keys=True, indent=2)
     note = run / "asked.json"
     if note.is_file() and note.read_text(encoding="utf-8") == described:
-        return any(run.glob("checkpoint-*"))
+        return any(run.rglob("checkpoint-*")) or any(run.glob("without-*"))
     if first_process():
         for path in run.iterdir():
             if path.name != LOCK:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,13 +44,6 @@ class Voice:
 
     async def unsay(self, replies: list[Address]) -> None:
         self.unsaid += replies
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/whosthat.db", tmp_path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

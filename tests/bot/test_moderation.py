@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,13 +22,6 @@ from tests.standins.page import TableEyes
 
 PLACE, ELSEWHERE = Address("test", "place", "channel", ""), Address("test", "elsewhere", "channel", "")
 MIRA = Person("test", "mira")
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/whosthat.db", tmp_path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

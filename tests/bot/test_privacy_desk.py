@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +20,6 @@ from tests.standins.drawings import drawing
 from tests.standins.page import TableEyes
 
 PLACE = Address("test", "place", "channel", "1")
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/whosthat.db", tmp_path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

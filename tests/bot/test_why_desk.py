@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import sqlite3
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,13 +30,6 @@ from tests.standins.page import TableEyes
 
 HERE, ELSEWHERE = Address("test", "place", "channel", ""), Address("test", "elsewhere", "channel", "")
 OPERATOR = Moderator(("whosthat", "operator"))
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/whosthat.db", tmp_path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
