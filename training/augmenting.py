@@ -20,7 +20,7 @@ class Augmenting:
     """What may happen to a picture in training."""
 
     # the smallest part of its area that is shown (RandomResizedCrop of Szegedy et al., CVPR 2015)
-    scale: float = 0.4
+    scale: float = 0.35
     # how much narrower or wider a crop may be
     ratio: float = 4 / 3
     # how often it is mirrored

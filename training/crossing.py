@@ -68,7 +68,7 @@ def _opinion(
     learned = fitted.believed & seen
     with threadpool_limits(1):
         x = standard(fitted.train[learned], fitted.mean, fitted.deviation)
-        how = Descent(fitting.smoothing, fitting.l2, fitting.iterations)
+        how = Descent(fitting.smoothing, recipe.head_l2, fitting.iterations)
         weight, bias = fit_classifier(x, job.labels[learned], classes, how)
     network = job.open(drop_path=recipe.drop_path)
     network.give_head(weight, bias, fitted.mean, fitted.deviation)
@@ -80,6 +80,6 @@ def _opinion(
     fine_tune(job, network, groups(network, recipe), job.believed(learned), aims, short)
     unseen = job.believed(~seen)
     with job.progress.phase("asking for a second opinion", len(unseen)) as step:
-        features = features_of(network, unseen, step=step)
+        features = features_of(network, unseen, half=True, step=step)
     weight, bias = network.plain_head()
     return log_softmax(features.astype(np.float32) @ weight.T + bias).astype(np.float32)

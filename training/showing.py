@@ -11,14 +11,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from model.preprocess import Floats, Preprocess
+from model.preprocess import Floats, Pixels, Preprocess
 from training.augmenting import Augmenting, augmented, larger, mixed
 from training.looking import pixels_of
 from training.pictures import Picture
 
 
 class Shown(Dataset[dict[str, Any]]):
-    """Pictures as they are shown: each epoch changed in other ways, the same ways for the same seed."""
+    """Pictures as they are shown: each epoch changed in other ways, the same ways for the same seed.
+
+    Decoding is a third of the work of an epoch on a CPU, so what is decoded stays, as far as ``room`` goes.
+    """
 
     def __init__(
         self,
@@ -29,22 +32,34 @@ class Shown(Dataset[dict[str, Any]]):
         *,
         side: int = 0,
         how: Augmenting | None = None,
+        room: int = 0,
     ) -> None:
+        """``room`` is in bytes; processes that load for another one need none."""
         self._pictures, self._targets, self._seed = pictures, targets, seed
         self._side, self._how, self.epoch = side, how, 0
         self._prepare = preprocess if how is None else larger(preprocess, side)
+        self._room, self._kept = room, dict[int, Pixels]()
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        pixels = pixels_of(self._pictures[index], self._prepare)
+        pixels = self._pixels(index)
         if self._how is not None:
             # of a number of its own, so that neither workers nor an interruption change what is seen
             dice = random.Random(f"{self._seed} {self.epoch} {index}")  # noqa: S311
             pixels = augmented(pixels, self._side, self._how, dice)
         name = f"{self._seed} {self.epoch} {index}" if self._how is not None else ""
         return {"pixels": pixels, "targets": self._targets[index], "name": name}
+
+    def _pixels(self, index: int) -> Pixels:
+        found = self._kept.get(index)
+        if found is None:
+            found = pixels_of(self._pictures[index], self._prepare)
+            if found.nbytes <= self._room:
+                self._room -= found.nbytes
+                self._kept[index] = found
+        return found
 
 
 class Collator:

@@ -115,8 +115,12 @@ def run(job: Job, recipe: Recipe) -> Trained:
     )
 
 
-def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
-    """Look at every picture once, decide which labels to believe, fit."""
+def fit_head(job: Job, network: Network, recipe: Recipe, *, l2: float | None = None) -> Fitted:
+    """Look at every picture once, decide which labels to believe, fit.
+
+    Args:
+        l2: pulls what is fitted at the end, if not as much as what judges the labels.
+    """
     looks = len(job.train) * (1 + recipe.mirrored) + len(job.validation)
     with job.progress.phase("looking at the pictures", looks) as step, job.in_turn():
         features = features_of(network, job.train, cache=job.cache, step=step)
@@ -136,6 +140,7 @@ def fit_head(job: Job, network: Network, recipe: Recipe) -> Fitted:
         prior = _prior(job, network, plain, mean, deviation, recipe)
         x, y = x[trusted], labels[trusted]
         shares = None if prior is None else prior.shares
+        how = replace(how, l2=recipe.l2 if l2 is None else l2)
         how = how if prior is None else replace(how, smoothing=recipe.keep)
         if prior is not None:
             prior = Prior(prior.weight, prior.bias, prior.shares[trusted])
