@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import uuid
@@ -166,11 +167,15 @@ class WorkerClient:
                 gone = WorkerGone("no worker listens at its address")
                 gone.__cause__ = error
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
-                if died and alive:
+                if _unsent(error):
+                    gone = WorkerGone("the worker takes no more connections")
+                    gone.__cause__ = error
+                elif died and alive:
                     raise WorkerGone("the worker died twice with this picture") from error
-                gone = WorkerGone("the worker died and does not come back")
-                gone.__cause__ = error
-                died, alive = True, False
+                else:
+                    gone = WorkerGone("the worker died and does not come back")
+                    gone.__cause__ = error
+                    died, alive = True, False
             if loop.time() + pause >= end:
                 raise gone
             await asyncio.sleep(pause)
@@ -216,6 +221,16 @@ def _read(read: Callable[[Mapping[str, Any]], T], reply: Mapping[str, Any]) -> T
         return read(reply)
     except (KeyError, TypeError, ValueError) as error:
         raise WorkerGone("what answers at the worker's address speaks another protocol") from error
+
+
+def _unsent(error: Exception) -> bool:
+    """Whether the worker cannot have had the whole request, so that it has not died of it.
+
+    To asyncio a unix socket whose queue of connections is full looks connected until it is written to.
+    """
+    return isinstance(error, aiohttp.ClientConnectionResetError) or (
+        isinstance(error, OSError) and error.errno == errno.ENOTCONN
+    )
 
 
 class _WarmingError(Exception):

@@ -35,6 +35,7 @@ from model.worker.server import make_app
 log = logging.getLogger(__name__)
 
 FAILED = 3  # the exit status of a worker that could not start and has said why
+BACKLOG = 1024  # connections that may wait to be taken, while the event loop is at something else
 
 
 def run_worker(options: WorkerOptions) -> int:
@@ -118,7 +119,7 @@ class _Process:
                 if len(os.fsencode(path)) > LONGEST_UNIX_PATH:
                     raise WorkerError(f"the socket's path is longer than {LONGEST_UNIX_PATH} bytes: {path}")
                 self._unlink()
-                await web.UnixSite(runner, path).start()
+                await web.UnixSite(runner, path, backlog=BACKLOG).start()
                 os.chmod(path, 0o600)  # noqa: PTH101
                 return f"unix:{path}"
             parts = urlsplit(self.options.listen or "tcp://127.0.0.1:0")
@@ -130,7 +131,7 @@ class _Process:
                 raise WorkerError(
                     f"a worker listens on unix:/path or tcp://host:port, not on {self.options.listen!r}"
                 )
-            await web.TCPSite(runner, parts.hostname, port).start()
+            await web.TCPSite(runner, parts.hostname, port, backlog=BACKLOG).start()
         except OSError as error:
             raise WorkerError(f"cannot listen on {self.options.listen}: {error.strerror or error}") from error
         host, port = runner.addresses[0][:2]

@@ -147,6 +147,33 @@ async def test_what_is_refused_is_refused_at_once(
         assert caught.value.reason == body["reason"]
 
 
+async def test_a_queue_of_connections_that_is_full_is_no_death(path: str) -> None:
+    """On a unix socket whose queue is full a connection looks made until something is written to it."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+
+    def serve() -> None:
+        # one after the other, so that the queue is full nearly all the time
+        for _ in range(10_000):
+            try:
+                each, _ = listener.accept()
+            except OSError:
+                return
+            with each:
+                if each.recv(65536):
+                    each.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+
+    served = asyncio.create_task(asyncio.to_thread(serve))
+    try:
+        async with WorkerClient(f"unix:{path}", deadline=60) as client:
+            assert await asyncio.gather(*(client.status() for _ in range(200))) == [{}] * 200
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        await served
+
+
 async def test_a_worker_without_a_model_yet_is_waited_for(path: str) -> None:
     asked = 0
 
