@@ -11,7 +11,8 @@ import pytest
 
 from model.errors import DeadlinePassed, PictureError, WorkerBusy, WorkerGone
 from model.types import Sight
-from tests.bot.conversations import NOBODY, Place, Reviewing, place
+from tests.bot.conversations.places import Place, place
+from tests.bot.conversations.spoken import NOBODY, Reviewing
 from tests.standins.drawings import drawing
 
 PLATFORMS = ("discord", "telegram", "web")

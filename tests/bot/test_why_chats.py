@@ -12,7 +12,9 @@ from bot.discord_adapter import rendering as on_discord
 from bot.telegram_adapter import rendering as on_telegram
 from bot.words import words
 from model.types import Verdict
-from tests.bot.conversations import DiscordConversation, TelegramConversation, place
+from tests.bot.conversations.discord import DiscordConversation
+from tests.bot.conversations.places import place
+from tests.bot.conversations.telegram import TelegramConversation
 from tests.bot.telegram_room import toast
 from tests.standins.drawings import drawing
 from tests.standins.explaining import TableExplainer
