@@ -1,7 +1,4 @@
-"""Where a snapshot is written: a folder or a zip file, beside its place until it is whole. All block.
-
-The draft is locked while its writer lives. A later export removes the drafts that nobody holds any more.
-"""
+"""Where a snapshot is written: a folder or a zip file, beside its place until it is whole. All block."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import secrets
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +17,7 @@ from types import TracebackType
 from typing import IO, Protocol, Self
 
 from corrections.errors import DiskFull, ExportError, OutExists, OutUnwritable
+from corrections.export.drafts import draft_of, locked, remove_leftovers, sync
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MODE = 0o644
@@ -125,16 +122,16 @@ class FolderSink:
 
     def __init__(self, out: Path) -> None:
         self.out = out.absolute()
-        self._draft = _draft_of(self.out)
+        self._draft = draft_of(self.out)
         self._descriptor: int | None = None
         self._folders: set[Path] = set()
 
     def __enter__(self) -> Self:
         with said_plainly(self.out):
             self._check()
-            _remove_leftovers(self.out)
+            remove_leftovers(self.out)
             self._draft.mkdir(mode=0o755)
-            self._descriptor = _locked(self._draft)
+            self._descriptor = locked(self._draft)
         return self
 
     def __exit__(
@@ -166,7 +163,7 @@ class FolderSink:
         if self.out.is_dir():
             self.out.rmdir()
         self._draft.rename(self.out)
-        _sync(self.out.parent)
+        sync(self.out.parent)
 
     def _made(self, path: str) -> Path:
         whole = self._draft / path
@@ -197,7 +194,7 @@ class ZipSink:
 
     def __init__(self, out: Path, at: datetime) -> None:
         self.out = out.absolute()
-        self._draft = _draft_of(self.out)
+        self._draft = draft_of(self.out)
         self._time = max(at.astimezone(UTC), datetime(1980, 1, 1, tzinfo=UTC)).timetuple()[:6]
         self._file: IO[bytes] | None = None
         self._zip: zipfile.ZipFile | None = None
@@ -207,7 +204,7 @@ class ZipSink:
             self._check()
             if not self.out.parent.is_dir():
                 raise OutUnwritable(f"there is no folder {self.out.parent} to write into")
-            _remove_leftovers(self.out)
+            remove_leftovers(self.out)
             self._file = self._draft.open("xb")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
@@ -247,7 +244,7 @@ class ZipSink:
         """Give it its name."""
         self._check()
         self._draft.replace(self.out)
-        _sync(self.out.parent)
+        sync(self.out.parent)
 
     def _check(self) -> None:
         if self.out.is_dir():
@@ -260,45 +257,3 @@ class ZipSink:
         entry.external_attr = _MODE << 16
         entry.create_system = 3
         return entry
-
-
-def _draft_of(out: Path) -> Path:
-    return out.with_name(f".{_short(out)}.{secrets.token_hex(6)}.partial")
-
-
-def _short(out: Path) -> str:
-    """The name as far as a draft can carry it: names have 255 bytes at most."""
-    return out.name.encode()[:200].decode(errors="ignore")
-
-
-def _locked(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return descriptor
-
-
-def _remove_leftovers(out: Path) -> None:
-    """Remove what exports to this place left when they were killed."""
-    beginning = f".{_short(out)}."
-    for left in out.parent.iterdir():
-        token = left.name.removeprefix(beginning).removesuffix(".partial")
-        if left.name != f"{beginning}{token}.partial" or len(token) != 12:
-            continue
-        with contextlib.suppress(OSError):  # somebody is writing it, or has just removed it
-            descriptor = _locked(left)
-            try:
-                if left.is_dir():
-                    shutil.rmtree(left)
-                else:
-                    left.unlink()
-            finally:
-                os.close(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
