@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.desk.teaching import Doubted, Taught
+from bot.desk.lessons import Doubted, Taught
 from bot.desk.types import Refused
 from bot.wording import refusal
 from bot.words import Words

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -19,97 +18,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections import characters, consent, people, pinyin, posts, votes
 from corrections.blobs import digest
-from corrections.cases import APPROVED, CaseFinder, flat
-from corrections.errors import Contradicted, LedgerError, NotFound, Unwritable
+from corrections.cases import CaseFinder, flat
+from corrections.contradicting import check, shows
+from corrections.errors import LedgerError, NotFound, Unwritable
 from corrections.labels import clean_label, language_of
+from corrections.lessons import Example, Learned, Lesson
 from corrections.opening import Parts
 from corrections.review import naming
-from corrections.review.deciding import APPROVE, REJECTED
+from corrections.review.deciding import APPROVE
 from corrections.review.judging import Ruling
-from corrections.review.reading import settled
 from corrections.review.types import Moderator
-from corrections.tables import (
-    BlobRow,
-    CaseRow,
-    PostRow,
-    VoteCaseRow,
-    VoteEventRow,
-    VoteRow,
-)
-from corrections.types import Address, Character, Community, Person, Seen
+from corrections.tables import BlobRow, CaseRow, PostRow
 from corrections.vocabulary import KNOWN, PROPOSED, Vocabulary
 from model.near import is_near
-from model.types import Answer
 
 if TYPE_CHECKING:
     from corrections.review.facade import Review
-
-
-@dataclass(frozen=True, slots=True)
-class TaughtAt(Address):
-    """Where a picture is that was taught in no chat: in a community of any platform."""
-
-    into: Community
-
-    @property
-    def home(self) -> Community:
-        """The community that it was taught in."""
-        return self.into
-
-
-def address_of(platform: str, community: Community, message: str) -> TaughtAt:
-    """The address of pictures that came by another way than the community's own chat.
-
-    Args:
-        platform: which way.
-        message: one text for all pictures of a lesson; the same again is the same lesson.
-    """
-    return TaughtAt(platform, community[1], ":".join(community)[:128], message, community)
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One picture as it was looked at; ``slot`` is its place among the pictures of the lesson, from 0."""
-
-    slot: int
-    seen: Seen
-    bundle: str
-    level: str
-    answer: Answer
-    milliseconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """Pictures of one message, and who is in all of them.
-
-    ``moderator``: who teaches with the rights of one, so that it counts at once; else ``teacher`` proposes.
-    ``poster`` is whose pictures these are; only one's own may be learned from for being taught.
-    """
-
-    address: Address
-    poster: Person
-    teacher: Person
-    name: str
-    examples: tuple[Example, ...]
-    moderator: Moderator | None
-    at: datetime
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What came of a lesson, which is in the ledger.
-
-    ``new``: nobody was called so before. ``fresh`` counts the pictures that were no examples before.
-    ``agreed``: the teacher has agreed, by teaching with pictures of their own, to them being learned from.
-    """
-
-    character: Character
-    new: bool
-    fresh: int
-    predictions: tuple[int, ...]
-    agreed: bool
 
 
 class Teaching:
@@ -168,7 +92,7 @@ class Teaching:
         for example, case in zip(lesson.examples, places, strict=True):
             row = None if case is None else await session.get(CaseRow, case)
             if row is not None:
-                await _check(session, row, lesson, slug, who, vocabulary, example.slot)
+                await check(session, row, lesson, slug, who, vocabulary, example.slot)
         slug = await self._named(session, lesson, vocabulary, where, who, readings)
         vocabulary = await characters.load(session)
         kept = await self._record(session, lesson, digests, places)
@@ -292,7 +216,7 @@ class Teaching:
         """Approve the cases, or vote on the pictures; of how many pictures that was new."""
         home, at = lesson.address.home, lesson.at
         rows = {each.case_id: await session.get_one(CaseRow, each.case_id) for each in kept}
-        waiting = {case for case, row in rows.items() if not _shows(row, slug, vocabulary, home)}
+        waiting = {case for case, row in rows.items() if not shows(row, slug, vocabulary, home)}
         if lesson.moderator is not None:
             ruling = Ruling(who, APPROVE, at, home, vocabulary, bulk=len(waiting) > 1)
             for case in sorted(waiting):
@@ -348,51 +272,3 @@ class _Place(CaseFinder):
 
 def _near(one: str, other: str) -> bool:
     return not flat(one) and not flat(other) and is_near(one, other)
-
-
-def _shows(row: CaseRow, slug: str, vocabulary: Vocabulary, home: Community) -> bool:
-    """Whether a case is approved as showing that character, alone or with others."""
-    if row.status != APPROVED:
-        return False
-    return slug in settled(row.decided or (), vocabulary, home)
-
-
-async def _check(
-    session: AsyncSession,
-    row: CaseRow,
-    lesson: Lesson,
-    slug: str | None,
-    who: int,
-    vocabulary: Vocabulary,
-    slot: int,
-) -> None:
-    """Whether a picture that is here already may be an example of that character (None: a new one).
-
-    Raises:
-        Contradicted: it is said to show somebody else; by its moderators, or by the one who teaches.
-    """
-    home = lesson.address.home
-    decided = row.decided or []
-    gone = [each for each in decided if vocabulary.by_slug(each, home) is None]  # removed or refused since
-    if row.status == APPROVED and not (gone and gone == decided):
-        if slug is None or not _shows(row, slug, vocabulary, home):
-            raise Contradicted(slot, settled(row.decided or (), vocabulary, home))
-        return
-    if lesson.moderator is not None:
-        return
-    if row.status == REJECTED:
-        raise Contradicted(slot, None)
-    said = await session.scalar(
-        select(VoteEventRow.labels)
-        .join(VoteRow, VoteRow.event_id == VoteEventRow.id)
-        .join(VoteCaseRow, VoteCaseRow.vote_id == VoteRow.id)
-        .where(VoteCaseRow.case_id == row.id, VoteRow.person_id == who)
-        .order_by(VoteRow.event_id.desc())
-        .limit(1)
-    )
-    # A vote for a name that was refused since counts as none.
-    if said is None or any(vocabulary.by_slug(each, home) is None for each in said):
-        return
-    mine = settled(said, vocabulary, home)
-    if slug is None or mine != (slug,):
-        raise Contradicted(slot, mine, mine=True)

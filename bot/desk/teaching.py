@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.desk.communities import Communities
+from bot.desk.lessons import (
+    MOST_PICTURES,
+    Doubt,
+    Doubted,
+    Taught,
+    Teach,
+    WaitingLesson,
+    WaitingLessons,
+)
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names
 from bot.desk.outcomes import refusal_of, seen_of
@@ -33,22 +39,16 @@ from corrections.errors import (
 )
 from corrections.labels import clean_label, comparable
 from corrections.ledger import Ledger
+from corrections.lessons import Example, Learned, Lesson
 from corrections.review.types import Moderator
-from corrections.teaching import Example, Learned, Lesson
 from corrections.types import Address, is_private
 from model.errors import ModelError, PictureError
 from model.types import Eyes, Sight, Verdict
 
 log = logging.getLogger(__name__)
 
-MOST_PICTURES = 10
-"""Pictures of one lesson."""
 AT_ONCE = 4
 """Pictures of lessons that are fetched and looked at at a time: others want answers meanwhile."""
-WAITING = 20
-"""Lessons that wait to be called right, with their pictures, in memory."""
-WAITS_SECONDS = 15 * 60.0
-"""As long as Discord lets a message be answered."""
 DISCORD = "discord"
 COMMANDS = frozenset(
     {
@@ -58,67 +58,6 @@ COMMANDS = frozenset(
     }
 )
 """What means something else to the bot, compared as `corrections.labels.comparable` does: no new name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Teach:
-    """Somebody teaches: who is in all of these pictures.
-
-    ``pictures`` fetch the bytes of one each when called (raising `bot.errors.FetchError`). ``moderator``: the
-    teacher, where the adapter has found that they are one there.
-    """
-
-    address: Address
-    poster: Person
-    teacher: Person
-    name: str
-    pictures: tuple[Callable[[], Awaitable[bytes]], ...]
-    moderator: Moderator | None = None
-    insist: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """A lesson that is in the ledger. ``count`` of its pictures were no examples of ``name`` before.
-
-    ``new``: nobody was called so. ``waits``: for a *moderator*, or for the *operator* where there are none;
-    empty: it counts. ``left_out`` are files that were no pictures. ``only_same``: why pictures like these
-    will not be recognised by them (*discord*, *never*, *others*); empty: they will.
-    """
-
-    slug: str
-    name: str
-    count: int
-    new: bool
-    waits: str = ""
-    left_out: tuple[Refused, ...] = ()
-    only_same: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A picture that the model takes for somebody else; no ``name``: for nobody on the list."""
-
-    slot: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Doubted:
-    """Nothing is taught yet. ``number`` is what a moderator insists with; 0 for everybody else."""
-
-    number: int
-    name: str
-    doubts: tuple[Doubt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    ask: Teach
-    looked: tuple[tuple[int, Sight], ...]
-    left_out: tuple[Refused, ...]
-    since: datetime
-    until: float
 
 
 class Teaching:
@@ -148,7 +87,7 @@ class Teaching:
         self._caps = caps
         self._discord_training = discord_training
         self._hands = asyncio.Semaphore(AT_ONCE)
-        self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
+        self._waiting = WaitingLessons()
 
     async def name(self, text: str, place: Address) -> str | Refused:
         """The name as it would be kept, or why nobody can be called so."""
@@ -180,7 +119,6 @@ class Teaching:
 
     async def insist(self, number: int, moderator: Moderator, teacher: Person) -> Taught | Refused:
         """The pictures are right, says the moderator who taught them."""
-        self._forget_old()
         waiting = self._waiting.get(number)
         before = None if waiting is None else waiting.ask.moderator
         if waiting is None or before is None or before.community != moderator.community:
@@ -194,12 +132,11 @@ class Teaching:
             log.exception("a lesson was not written")
             return Refused("error-ledger")
         if isinstance(outcome, Taught):
-            self._waiting.pop(number, None)
+            self._waiting.done(number)
         return outcome
 
     def teacher(self, number: int) -> Teach | None:
         """The lesson that waits under a number, so that an adapter can look at its teacher's rights."""
-        self._forget_old()
         waiting = self._waiting.get(number)
         return None if waiting is None else waiting.ask
 
@@ -217,7 +154,7 @@ class Teaching:
         if not ask.insist and (doubts := await self._doubts(ask, looked)):
             number = 0
             if ask.moderator is not None:
-                number = self._wait(_Waiting(ask, looked, tuple(left_out), since, _soon()))
+                number = self._waiting.put(WaitingLesson(ask, looked, tuple(left_out), since))
             return Doubted(number, await self._called(ask), doubts)
         return await self._keep(ask, looked, tuple(left_out), since)
 
@@ -336,23 +273,6 @@ class Teaching:
     async def _called(self, ask: Teach) -> str:
         slug = (await self._ledger.resolve(ask.name, ask.address.home)).slug
         return (await self._named(ask))(slug) if slug else ask.name
-
-    def _wait(self, lesson: _Waiting) -> int:
-        self._forget_old()
-        number = secrets.randbelow(10**12 - 1) + 1
-        self._waiting[number] = lesson
-        if len(self._waiting) > WAITING:
-            self._waiting.popitem(last=False)
-        return number
-
-    def _forget_old(self) -> None:
-        now = time.monotonic()
-        for number in [number for number, each in self._waiting.items() if each.until < now]:
-            del self._waiting[number]
-
-
-def _soon() -> float:
-    return time.monotonic() + WAITS_SECONDS
 
 
 def _example(slot: int, sight: Sight) -> Example:

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 
 from bot.desk.desk import Desk
-from bot.desk.teaching import Doubted, Taught, Teach
+from bot.desk.lessons import Doubted, Taught, Teach
 from bot.desk.types import Refused
 from bot.discord_adapter.asking import Pictures, asker, place_of
 from bot.discord_adapter.moderators import Moderators

@@ -22,7 +22,7 @@ from telegram.constants import MessageEntityType
 from telegram.error import TelegramError
 
 from bot.desk.desk import Desk
-from bot.desk.teaching import MOST_PICTURES, Doubted, Taught, Teach
+from bot.desk.lessons import MOST_PICTURES, Doubted, Taught, Teach
 from bot.desk.types import Person, Refused
 from bot.ids import ButtonId
 from bot.telegram_adapter import rendering

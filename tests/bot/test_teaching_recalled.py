@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.desk.desk import Desk
+from bot.desk.lessons import Taught, Teach
 from bot.desk.limits import RateLimits
-from bot.desk.teaching import Taught, Teach
 from bot.desk.types import Already, Ask, Identified, Person, Reply
 from bot.memory.following import Memory, MemoryRules
 from corrections.ledger import Ledger

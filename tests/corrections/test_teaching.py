@@ -22,9 +22,9 @@ from corrections.errors import (
 )
 from corrections.export.types import ExportQuery, Policy
 from corrections.ledger import Ledger
+from corrections.lessons import Example, Lesson, address_of
 from corrections.review.types import Filter, Moderator
 from corrections.tables import BlobRow, CaseRow, CharacterRow, DecisionRow, PostRow, VoteRow
-from corrections.teaching import Example, Lesson, address_of
 from corrections.types import Person
 from tests.corrections.conftest import Post
 from tests.corrections.support import ANNA, BELA, GUILD, OTHER, address, answer, digest, moment, seen

@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.multipart import MultipartReader
 
 from bot.desk.desk import Desk
-from bot.desk.teaching import MOST_PICTURES, Doubted, Taught, Teach
+from bot.desk.lessons import MOST_PICTURES, Doubted, Taught, Teach
 from bot.desk.types import Refused
 from bot.web import render
 from bot.web.console import forms, html
@@ -20,8 +20,8 @@ from bot.web.console.names import Names, place
 from bot.web.console.session import OPERATOR
 from bot.web.upload import SECONDS, UploadRefused, well_formed
 from bot.wording_teaching import lesson_text
+from corrections.lessons import address_of
 from corrections.review.types import Moderator
-from corrections.teaching import address_of
 from corrections.types import Community
 
 PAGE = "/review/teach"
