@@ -26,9 +26,9 @@ from bot.desk.types import (
 )
 from bot.desk.why import Because
 from bot.web import render
-from bot.web.render import View
 from bot.web.session import Sessions
 from bot.web.upload import UploadRefused, read_picture, well_formed
+from bot.web.view import View
 from corrections.types import Address
 
 PLATFORM = "web"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp_jinja2
@@ -14,17 +12,14 @@ from aiohttp import hdrs, web
 from markupsafe import Markup, escape
 
 from bot import wording, wording_memory, wording_privacy
-from bot.desk.types import Allowed, Choice, Guess, Identified, LookUp, Refused, TakenBack, Thanks
+from bot.desk.types import Allowed, Choice, Refused, TakenBack, Thanks
 from bot.desk.why import Because
-from bot.wording_why import why_heat, why_nearest, why_text, why_title
+from bot.web.view import View, as_json, jpeg, reason_of
+from bot.wording_why import why_heat, why_nearest, why_title
 from bot.words import FALLBACK, Words, languages, words
-from model.types import Verdict
 
 HOURS = web.AppKey("hours", int)
 MAX_BYTES = web.AppKey("max_bytes", int)
-
-WORTH_A_BAR = 0.005
-"""A character less likely than this gets no bar: it would say 1 %, which is more than it has."""
 
 STATUS = {
     "error-empty": 415,
@@ -48,41 +43,6 @@ STATUS = {
     "undo-nothing": 409,
 }
 """HTTP's word for a refusal; what is not here is 422."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One answer, and what was last said about it."""
-
-    answer: Identified
-    said: Thanks | TakenBack | Allowed | Refused | None = None
-    look_up: LookUp | None = None
-    because: Because | None = None
-
-    @property
-    def bars(self) -> tuple[Guess, ...]:
-        """The characters that are drawn as bars."""
-        return tuple(guess for guess in self.others if guess.probability >= WORTH_A_BAR)
-
-    @property
-    def others(self) -> tuple[Guess, ...]:
-        """Whom it could be if the answer is wrong."""
-        return self.answer.ranked[0 if self.nobody else 1 :]
-
-    @property
-    def nobody(self) -> bool:
-        """Whether the answer was that it is nobody on the list."""
-        return self.answer.verdict is Verdict.NOBODY
-
-    @property
-    def thanked(self) -> bool:
-        """Whether there is something to undo."""
-        return isinstance(self.said, Thanks)
-
-    @property
-    def good(self) -> bool:
-        """Whether what was said is a thank-you."""
-        return isinstance(self.said, Thanks | Allowed)
 
 
 def spoken(request: web.Request) -> Words:
@@ -122,7 +82,7 @@ def view(request: web.Request, shown: View) -> web.Response:
     """One answer with everything that can be done about it."""
     status, headers = _status(shown.said)
     if wants_json(request):
-        return web.json_response(_as_json(shown, spoken(request)), status=status, headers=headers)
+        return web.json_response(as_json(shown, spoken(request)), status=status, headers=headers)
     w = spoken(request)
     context = {
         "view": shown,
@@ -158,7 +118,7 @@ def privacy(
     done = wording.refusal(refused, w) if refused else done
     if wants_json(request):
         if refused:
-            return web.json_response({"error": done, "reason": _reason(refused.key)}, status=status)
+            return web.json_response({"error": done, "reason": reason_of(refused.key)}, status=status)
         fields: dict[str, Any] = {"standing": standing}
         if forgotten is not None:
             fields |= {"pictures": forgotten[0], "votes": forgotten[1], "sentence": done}
@@ -190,7 +150,7 @@ def sentence(
     """One sentence of the catalogue in the page's own look."""
     text = spoken(request)(key, **(values or {}))
     if wants_json(request):
-        return web.json_response({"error": text, "reason": _reason(key)}, status=status, headers=headers)
+        return web.json_response({"error": text, "reason": reason_of(key)}, status=status, headers=headers)
     template = "sentence.html" if wants_fragment(request) else "page.html"
     return _html(request, template, status, {"sentence": text}, headers)
 
@@ -235,49 +195,6 @@ def _status(said: Thanks | TakenBack | Allowed | Refused | None) -> tuple[int, d
     return STATUS.get(said.key, 422), {hdrs.RETRY_AFTER: str(wait)} if wait else {}
 
 
-def _reason(key: str) -> str:
-    return key.removeprefix("error-").removeprefix("web-")
-
-
-def _as_json(shown: View, w: Words) -> dict[str, Any]:
-    """The fields of ``identify --json`` that the desk has, the prediction to correct, and what was said."""
-    answer = shown.answer
-    fields: dict[str, Any] = {
-        "prediction": answer.prediction_id,
-        "verdict": str(answer.verdict),
-        "character": answer.best.slug,
-        "confidence": answer.best.probability,
-        "ranked": [
-            {"character": each.slug, "name": each.name, "probability": each.probability}
-            for each in answer.ranked
-        ],
-        "bundle": answer.bundle,
-        "milliseconds": answer.milliseconds,
-        "sentence": wording.headline(answer, w),
-        "may_ask": answer.may_ask,
-        "memory": answer.memory,
-        "told": answer.told.how if answer.told else "",
-    }
-    if isinstance(shown.said, Refused):
-        return {"error": wording.refusal(shown.said, w), "reason": _reason(shown.said.key)}
-    if isinstance(shown.said, Thanks):
-        fields |= {"how": shown.said.how, "said": shown.said.slug, "sentence": wording.said(shown.said, w)}
-    elif isinstance(shown.said, Allowed):
-        fields |= {"how": "allowed" if shown.said.new else "again", "sentence": wording.said(shown.said, w)}
-    elif shown.said is not None:
-        fields |= {"how": "undone", "said": shown.said.name, "sentence": wording.said(shown.said, w)}
-    if shown.because is not None:
-        fields["why"] = _why_as_json(shown.because, w)
-    if shown.look_up is not None:
-        found = shown.look_up
-        fields |= {
-            "exact": found.exact,
-            "choices": [{"character": each.slug, "name": each.name} for each in found.choices],
-            "proposal": found.proposal,
-        }
-    return fields
-
-
 def _why(because: Because | None, w: Words) -> dict[str, Markup | str]:
     """The sentences and pictures of *Why?*, each empty when it was not asked or there is none."""
     if because is None:
@@ -286,26 +203,9 @@ def _why(because: Because | None, w: Words) -> dict[str, Markup | str]:
         "title": _rich(why_title(because, w, _bold)),
         "heat": _rich(why_heat(because, w, _bold)),
         "nearest": _rich(why_nearest(because, w, _bold)),
-        "picture": _jpeg(because.picture),
-        "sheet": _jpeg(because.sheet) if because.sheet else "",
+        "picture": jpeg(because.picture),
+        "sheet": jpeg(because.sheet) if because.sheet else "",
     }
-
-
-def _why_as_json(because: Because, w: Words) -> dict[str, Any]:
-    return {
-        "explained": because.explained,
-        "probability": because.probability,
-        "without": because.without,
-        "sentence": why_text(because, w),
-        "picture": _jpeg(because.picture),
-        "nearest": list(because.nearest),
-        "sheet": _jpeg(because.sheet) if because.sheet else None,
-    }
-
-
-def _jpeg(picture: bytes) -> str:
-    """A picture that nothing else has an address for: whoever may not see it cannot ask for it."""
-    return f"data:image/jpeg;base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
