@@ -1,0 +1,315 @@
+"""Reach 4: pictures of nobody on the list, by every score of `training.strangers`, and characters left out.
+
+Heads are fitted over the features' principal components (see `tests.bench.learning_material`); their
+scores are kept in ``build/``, so that a second run takes seconds. Temperatures, thresholds and mixtures
+are fitted to the validation part, figures are of *test*. Where the embedded model's backbone was
+fine-tuned it has seen the characters that are left out of the head here, and `strangers` says so; the
+wheel's backbone has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from model.builtin.difference import read_difference
+from model.builtin.head import read_head
+from model.preprocess import Floats
+from model.types import BundleInfo
+from tests.bench.learning_material import BALANCE, Material, material, nobody, softmax
+from training.answers import answers_of
+from training.features import features_of, flat
+from training.fitting import Descent, Labels, fit_calibration, fit_classifier
+from training.head import HeadRecipe
+from training.measuring import auroc, calibration_floor, expected_calibration_error, wilson
+from training.pictures import Picture, read_dataset
+from training.strangers import (
+    Mahalanobis,
+    Mixture,
+    Neighbours,
+    Vim,
+    auroc_interval,
+    energy,
+    let_in,
+    max_softmax,
+    seen_strangers,
+    threshold_keeping,
+)
+
+KEPT = 0.95
+STEPS = 40  # of L-BFGS
+SPLITS = ("validation", "test")
+PLAIN = ("maximum softmax", "energy", "kNN", "Mahalanobis", "relative Mahalanobis", "ViM")
+SEEN = "seen strangers"
+LIKELIEST = "seen strangers, likeliest character"
+MIXED: Mapping[str, tuple[str, ...]] = {
+    f"{SEEN} + relative Mahalanobis": (SEEN, "relative Mahalanobis"),
+    f"{SEEN} + ViM": (SEEN, "ViM"),
+    "all of these": (SEEN, LIKELIEST, "relative Mahalanobis", "ViM"),
+}
+NAMES = (*PLAIN, SEEN, LIKELIEST, *MIXED)
+SERVED = "the embedded model"
+Scores = dict[str, dict[str, Floats]]
+"""By split and name, [N]; *confidence of* is how far who is named is above what is said with certainty."""
+Say = Callable[[str], None]
+
+
+def reach(
+    seen: Material, folder: Path, cache: Path, build: Path, others: Path | None, say: Say
+) -> dict[str, Any]:
+    """Reach 4 whole, and ``bench-learning-strangers.png`` in ``build``.
+
+    With a backbone that was fine-tuned, the wheel's is asked as well.
+
+    Args:
+        others: pictures of nobody from other sources, see `elsewhere`.
+    """
+    found = {"strangers": strangers(seen, build, say)}
+    if found["strangers"]["has seen whom is left out"]:
+        wheel = material(folder, cache, untouched=True, say=say)
+        found["strangers, untouched"] = strangers(wheel, build, say)
+    draw(build / "bench-learning-strangers.png", list(found.values()))
+    if others is not None:
+        found["elsewhere"] = elsewhere(seen, others, cache)
+    return found
+
+
+def strangers(seen: Material, build: Path, say: Say) -> dict[str, Any]:
+    """All figures: ``methods``, ``left out`` by character and on average, ``calibration``."""
+    last = nobody(seen.slugs)
+    every: dict[int | None, Scores] = {}
+    for missing in (None, *range(last)):
+        every[missing] = _kept(seen, missing, build)
+        say(f"strangers: {'everybody is known' if missing is None else seen.slugs[missing] + ' left out'}")
+    for missing, scores in every.items():
+        _mix(every, seen, scores, missing)
+    whole = every[None]
+    if len(seen.parts["test"].logits) and seen.parts["test"].logits.shape[1]:
+        for split in SPLITS:
+            whole[split][SERVED] = seen_strangers(seen.parts[split].logits, last)
+            p = softmax(seen.parts[split].logits / np.float32(seen.calibration.temperature))
+            whole[split][f"confidence of {SERVED}"] = p[:, :last].max(axis=1) - seen.calibration.sure
+    labels = {split: seen.parts[split].labels for split in SPLITS}
+    methods = {
+        name: _figures(seen, whole, name, {s: labels[s] == last for s in SPLITS})
+        for name in (*NAMES, SERVED)
+        if name in whole["test"]
+    }
+    left: dict[str, Any] = {}
+    for missing in range(last):
+        ours = {s: labels[s] == missing for s in SPLITS}
+        scores = every[missing]
+        left[seen.slugs[missing]] = {name: _figures(seen, scores, name, ours) for name in NAMES}
+    keys = ("auroc", "let in", "named with certainty")
+    mean = {
+        name: {key: float(np.mean([each[name][key] for each in left.values()])) for key in keys}
+        for name in NAMES
+    }
+    return {
+        "backbone": seen.bundle,
+        "has seen whom is left out": bool(read_difference()) and "untouched" not in seen.bundle,
+        "methods": methods,
+        "left out": left,
+        "left out, mean": mean,
+        "calibration": _calibration(seen) if SERVED in whole["test"] else {},
+    }
+
+
+def elsewhere(seen: Material, folder: Path, cache: Path) -> dict[str, Any]:
+    """Pictures of nobody from other sources, a folder each, as the embedded model answers them."""
+    head, last, test = read_head(), nobody(seen.slugs), seen.parts["test"]
+    pictures = read_dataset(folder)
+    info = BundleInfo(seen.bundle, seen.slugs, head.calibration)
+    characters = seen_strangers(test.logits[test.labels != last], last)
+    found: dict[str, Any] = {}
+    for source in sorted({picture.name for picture in pictures}):
+        ours: list[Picture] = [picture for picture in pictures if picture.name == source]
+        logits = head.logits(flat(features_of(ours, cache, difference=read_difference()), head.layers))
+        said, scores = answers_of(logits, info), seen_strangers(logits, last)
+        found[source] = {
+            "pictures": len(ours),
+            "auroc": auroc(scores, characters),
+            "interval": auroc_interval(scores, characters),
+            "answered nobody": float((~said.told).mean()),
+            "named with certainty": float(said.sure.mean()),
+        }
+    return found
+
+
+def _kept(seen: Material, missing: int | None, build: Path) -> Scores:
+    """From ``build/``, or made."""
+    content = hashlib.sha256(repr((seen.bundle, missing, STEPS, NAMES)).encode())
+    content.update(seen.parts["train"].z[::97].tobytes() + Path(__file__).read_bytes())
+    place = build / "strangers" / f"{content.hexdigest()[:20]}.npz"
+    if not place.is_file():
+        made = _scores(seen, missing)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        flattened = {f"{split}/{name}": x for split, of in made.items() for name, x in of.items()}
+        np.savez(place, **flattened)  # type: ignore[arg-type]  # the stub takes no mapping of arrays
+    with np.load(place) as kept:
+        return {split: {n.split("/")[1]: kept[n] for n in kept if n.startswith(split)} for split in SPLITS}
+
+
+def _scores(seen: Material, missing: int | None) -> Scores:
+    train, last = seen.parts["train"], nobody(seen.slugs)
+    classes = [index for index in range(len(seen.slugs)) if index != missing]
+    place = np.full(len(seen.slugs), -1)
+    place[classes] = range(len(classes))
+    rows = seen.believed & (train.labels != missing) if missing is not None else seen.believed
+    z, y = train.z[rows], place[train.labels[rows]]
+    somebody = y != len(classes) - 1
+    full, plain = _head(z, y, len(classes)), _head(z[somebody], y[somebody], len(classes) - 1)
+    x, middle = z[somebody], z[somebody].mean(axis=0)
+    distance = Mahalanobis.fit(x, y[somebody])
+    near = Neighbours.fit(x - middle, 5)
+    vim = Vim.fit(x, *plain, width=x.shape[1] * 2 // 3)
+    logits = {s: (seen.parts[s].z @ full[0].T + full[1]) for s in SPLITS}
+    without = {s: (seen.parts[s].z @ plain[0].T + plain[1]) for s in SPLITS}
+    known = {s: place[seen.parts[s].labels] >= 0 for s in SPLITS}
+    people = {s: known[s] & (seen.parts[s].labels != last) for s in SPLITS}
+    v, labels = "validation", place[seen.parts["validation"].labels]
+    ours = fit_calibration(logits[v][known[v]], labels[known[v]], len(classes) - 1, precision=0.95)
+    theirs = fit_calibration(without[v][people[v]], labels[people[v]], None, precision=0.95)
+    found: Scores = {}
+    for split in SPLITS:
+        asked = seen.parts[split].z
+        p = softmax(logits[split] / ours.temperature)[:, :-1].max(axis=1)
+        found[split] = {
+            "maximum softmax": max_softmax(without[split]),
+            "energy": energy(without[split]),
+            "kNN": near.score(asked - middle),
+            "Mahalanobis": distance.score(asked),
+            "relative Mahalanobis": distance.relative(asked),
+            "ViM": vim.score(asked),
+            SEEN: seen_strangers(logits[split], len(classes) - 1),
+            LIKELIEST: np.log(p) - np.log1p(-np.minimum(p, np.float32(1 - 1e-6))),
+            "confidence of plain": max_softmax(without[split], theirs.temperature) - np.float32(theirs.sure),
+            "confidence of seen": p - np.float32(ours.sure),
+        }
+    return found
+
+
+def _head(z: Floats, labels: Labels, classes: int) -> tuple[Floats, Floats]:
+    share = np.bincount(labels, minlength=classes) / len(labels)
+    rarity = np.maximum(share, 1 / len(labels)) ** -BALANCE
+    counts: Floats = np.asarray(rarity / (rarity * share).sum(), np.float32)
+    how = Descent(HeadRecipe().smoothing, HeadRecipe().l2, STEPS)
+    return fit_classifier(z, labels, classes, how, weights=counts[labels])
+
+
+def _mix(every: Mapping[int | None, Scores], seen: Material, scores: Scores, missing: int | None) -> None:
+    """Add the mixtures, weighed on pictures of nobody and on *other* characters left out (validation)."""
+    last, labels = nobody(seen.slugs), seen.parts["validation"].labels
+    for name, parts in MIXED.items():
+        columns: list[list[Floats]] = [[] for _ in parts]
+        known: list[NDArray[np.bool_]] = []
+        for left, there in every.items():
+            if left is None or left == missing:
+                continue
+            rows = labels != missing if missing is not None else np.ones(len(labels), np.bool_)
+            for column, part in zip(columns, parts, strict=True):
+                column.append(there["validation"][part][rows])
+            known.append(((labels != left) & (labels != last))[rows])
+        mixture = Mixture.fit([np.concatenate(each) for each in columns], np.concatenate(known))
+        for split in SPLITS:
+            scores[split][name] = mixture.score([scores[split][part] for part in parts])
+
+
+def _figures(
+    seen: Material, scores: Scores, name: str, shown: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, Any]:
+    """How well ``shown`` strangers are told from characters; the threshold keeps `KEPT` on validation."""
+    last = nobody(seen.slugs)
+    people = {s: (seen.parts[s].labels != last) & ~shown[s] for s in SPLITS}
+    test, ours = scores["test"][name], shown["test"]
+    threshold = threshold_keeping(scores["validation"][name][people["validation"]], KEPT)
+    kind = SERVED if name == SERVED else "plain" if name in PLAIN else "seen"
+    certain = (scores["test"][f"confidence of {kind}"] >= 0) & (test >= threshold)
+    count, of = int(certain[ours].sum()), int(ours.sum())
+    return {
+        "strangers": of,
+        "auroc": auroc(test[ours], test[people["test"]]),
+        "interval": auroc_interval(test[ours], test[people["test"]]),
+        "characters kept": float((test[people["test"]] >= threshold).mean()),
+        "let in": let_in(test[ours], threshold),
+        "named with certainty": count / max(of, 1),
+        "named interval": wilson(count, of),
+    }
+
+
+def _calibration(seen: Material) -> dict[str, float]:
+    """Of the embedded model on *test*: its calibration error, of whatever is likeliest, and the floor."""
+    test = seen.parts["test"]
+    p = softmax(test.logits / seen.calibration.temperature)
+    top, hit = p.max(axis=1), p.argmax(axis=1) == test.labels
+    floor, high = calibration_floor(top)
+    return {"error": expected_calibration_error(top, hit), "floor": floor, "95 of 100 below": high}
+
+
+def tables(found: Mapping[str, Any]) -> list[Table]:
+    """Of what `strangers` and `elsewhere` found."""
+    made = []
+    for key in ("strangers", "strangers, untouched"):
+        if key not in found:
+            continue
+        said = found[key]
+        title = f"reach 4, {said['backbone']}"
+        columns = ("AUROC", "characters kept", "strangers let in", "named with certainty")
+        table = Table("pictures of nobody", *columns, title=title)
+        for name, each in said["methods"].items():
+            low, high = each["interval"]
+            table.add_row(
+                name,
+                f"{each['auroc']:.3f} ({low:.3f} to {high:.3f})",
+                *(f"{each[one]:.1%}" for one in ("characters kept", "let in", "named with certainty")),
+            )
+        made.append(table)
+        seen = "its backbone has seen them" if said["has seen whom is left out"] else "never seen"
+        table = Table(f"characters left out ({seen})", "mean AUROC", "lowest", *columns[2:], title=title)
+        for name, each in said["left out, mean"].items():
+            lowest = min(one[name]["auroc"] for one in said["left out"].values())
+            shares = (f"{each[one]:.1%}" for one in ("let in", "named with certainty"))
+            table.add_row(name, f"{each['auroc']:.3f}", f"{lowest:.3f}", *shares)
+        made.append(table)
+        if said["calibration"]:
+            made.append(Table("calibration error", *said["calibration"], title=title))
+            made[-1].add_row("", *(f"{value:.4f}" for value in said["calibration"].values()))
+    if "elsewhere" in found:
+        table = Table("source", "pictures", "AUROC", "answered nobody", "named with certainty")
+        for source, each in found["elsewhere"].items():
+            shares = (f"{each[one]:.1%}" for one in ("answered nobody", "named with certainty"))
+            table.add_row(source, str(each["pictures"]), f"{each['auroc']:.3f}", *shares)
+        made.append(table)
+    return made
+
+
+def draw(path: Path, panels: Sequence[Mapping[str, Any]]) -> None:
+    """The harder case: each character left out, by the plain head and by others."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5 * len(panels), 4.2), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, found in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place)
+        left = found["left out"]
+        order = sorted(left, key=lambda slug: float(left[slug][PLAIN[0]]["auroc"]))
+        for name in (PLAIN[0], SEEN, "ViM", "all of these"):
+            values = [left[slug][name]["auroc"] for slug in order]
+            label = "plain head, maximum softmax" if name == PLAIN[0] else name
+            axes.plot(values, range(len(order)), marker="o", ls="", label=label)
+        axes.axvline(0.85, color="tab:red", lw=0.8)
+        axes.axvline(0.5, color="grey", lw=0.8, ls=":")
+        axes.set_yticks(range(len(order)), order, fontsize=7)
+        axes.set_xlabel("AUROC, left out and shown as a stranger")
+        axes.set_title(str(found["backbone"])[:40], fontsize=8)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None})
