@@ -15,7 +15,7 @@ of pictures, and at most `MOST_FLOODED` to any flood, those of the least cross-e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ MOST_FLOODED = 0.006
 FOLDS = 4
 COMPARED = 0.05  # what the probability of a new character is compared with
 SIZES = (1, 2, 5, 10, 20, 50)
+KINDS = ("flood", "new", "stream")
+SHARPNESS = (2, 4, 6, 9)
+CAPS_OF_KNOWN = (0.5, 0.7, 1.0, 1.5)
 
 Labels = NDArray[np.int64]
 
@@ -123,21 +126,16 @@ def floods(truth: Labels, last: int, seed: int = 0) -> list[Labels]:
 
 
 def fit(seen: Material, tries: int, say: Callable[[str], None]) -> Constants:
-    """Draw constants at random, keep the best."""
-    work = list(tasks(seen))
+    """Draw constants at random, then near the best so far; keep the best.
+
+    Raises:
+        SystemExit: none of them hold the limits.
+    """
+    work = sorted(tasks(seen), key=lambda task: KINDS.index(task.kind))
     dice = np.random.default_rng(0)
     best: tuple[float, Constants] | None = None
     for number in range(tries):
-        constants = Constants(
-            sharpness=float(dice.choice([2, 4, 6, 9])),
-            pull=_spread(dice, 10, 120),
-            shrink=_spread(dice, 2, 40),
-            floor=_spread(dice, 0.01, 0.15),
-            known=round(float(dice.uniform(0.1, 0.6)), 2),
-            most_known=float(dice.choice([0.5, 0.7, 1.0, 1.5])),
-            most_new=float(dice.choice([3.0, 5.0, 8.0])),
-            bundle=seen.bundle,
-        )
+        constants = _drawn(dice, seen.bundle) if best is None or number < tries / 2 else _near(dice, best[1])
         loss = judge(work, constants)
         if loss is not None and (best is None or loss < best[0]):
             best = loss, constants
@@ -148,10 +146,16 @@ def fit(seen: Material, tries: int, say: Callable[[str], None]) -> Constants:
 
 
 def judge(work: list[Task], constants: Constants) -> float | None:
-    """The mean change of cross-entropy by memory, new characters counting a sixth; None over a limit."""
+    """The mean change of cross-entropy by memory, new characters counting a sixth; None over a limit.
+
+    Args:
+        work: floods first and streams last, so that what is over a limit is known early.
+    """
     losses: list[float] = []
     lost: dict[int, list[float]] = {size: [] for size in SIZES}
     for task in work:
+        if task.kind == "stream" and _too_much(lost):
+            return None
         p = blended(task.p, task.cosines, task.said, constants)
         own = np.log(p[np.arange(len(p)), task.truth] + 1e-6)
         before = np.log(task.p[np.arange(len(p)), task.truth] + 1e-6)
@@ -166,7 +170,41 @@ def judge(work: list[Task], constants: Constants) -> float | None:
             lost[task.size].append(gone)
         else:
             losses.append(-float((own - before).mean()) * 4)
-    return None if max(np.mean(each) for each in lost.values()) > MOST_LOST else float(np.mean(losses))
+    return None if _too_much(lost) else float(np.mean(losses))
+
+
+def _too_much(lost: dict[int, list[float]]) -> bool:
+    return max((float(np.mean(each)) for each in lost.values() if each), default=0.0) > MOST_LOST
+
+
+def _drawn(dice: np.random.Generator, bundle: str) -> Constants:
+    return Constants(
+        sharpness=float(dice.choice(SHARPNESS)),
+        pull=_spread(dice, 10, 120),
+        shrink=_spread(dice, 1, 40),
+        floor=_spread(dice, 0.01, 0.3),
+        known=round(float(dice.uniform(0.1, 0.6)), 2),
+        most_known=float(dice.choice(CAPS_OF_KNOWN)),
+        most_new=float(dice.choice([3.0, 5.0, 8.0])),
+        bundle=bundle,
+    )
+
+
+def _near(dice: np.random.Generator, best: Constants) -> Constants:
+    """The same but for a fifth more or less of what is no choice among a few."""
+
+    def moved(value: float) -> float:
+        return float(f"{value * np.exp(dice.normal(0, 0.2)):.3g}")
+
+    return replace(
+        best,
+        sharpness=float(dice.choice(SHARPNESS)) if dice.random() < 0.2 else best.sharpness,
+        pull=moved(best.pull),
+        shrink=moved(best.shrink),
+        floor=moved(best.floor),
+        known=moved(best.known),
+        most_known=float(dice.choice(CAPS_OF_KNOWN)) if dice.random() < 0.2 else best.most_known,
+    )
 
 
 def _spread(dice: np.random.Generator, low: float, high: float) -> float:
