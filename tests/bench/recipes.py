@@ -13,8 +13,12 @@ Each run is a process of its own, one after another; its memory is the most that
 those of a clock; CPU minutes are what the process computed, over all of its threads, and hardly change when
 others compute as well. What *head* costs is also told in passes: its CPU time over that of looking at every
 picture once with the untouched backbone, decoding included, measured just before on some of them in the same
-process. With ``--cache`` *adapter* and *full* find there what earlier trainings saw: that look is not in
-their minutes then.
+process.
+
+With ``--without portraits`` nothing of that source is learned from or chosen by; judged are its pictures
+outside the part *test* that show characters known from other sources. With ``--cache`` *adapter* and *full*,
+and *head* where no passes are counted, find there what earlier trainings saw: that look is not in their
+minutes then.
 """
 
 from __future__ import annotations
@@ -86,6 +90,7 @@ def main() -> None:
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--source", action="append", default=[], help="only these; strangers always count")
+    parser.add_argument("--without", default="", help="judge by this source, having seen nothing of it")
     parser.add_argument("--part", default="validation", choices=("validation", "test"))
     parser.add_argument("--set", action="append", default=[], help="RECIPE.NAME=VALUE")
     parser.add_argument("--cache", type=Path, help="features of earlier trainings; head never uses them")
@@ -93,6 +98,8 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path.home() / ".cache" / "whosthat" / "models")
     parser.add_argument("--out", type=Path, default=Path("recipes.json"))
     asked = parser.parse_args()
+    if asked.without and (asked.source or asked.part == "test"):
+        sys.exit("--without goes with neither --source nor --part test")
     if asked.data is None or not Path(asked.data).is_dir():
         sys.exit("name a folder of pictures: --data, or WHOSTHAT_PICTURES")
     recipes = asked.recipes.split(",")
@@ -129,7 +136,14 @@ def run(recipe: str, seed: int, asked: argparse.Namespace) -> Row:
     if asked.source:
         pictures = [p for p in pictures if p.source in asked.source or p.slug == "nobody"]
     judged = part(pictures, asked.part)
-    once = _look_once(pictures, asked) if recipe == "head" else None
+    if asked.without:
+        rest = [picture for picture in pictures if picture.source != asked.without]
+        seen, groups = {p.slug for p in part(rest, "train")}, {p.group for p in rest}
+        judged = [p for p in pictures if p.source == asked.without and p.slug in seen and p.split != "test"]
+        judged = [p for p in judged if p.group not in groups]  # near copies may stand in two sources
+        asked.source = sorted({picture.source for picture in rest} - {"other"})
+        pictures = rest
+    once = _look_once(pictures, asked) if recipe == "head" and not asked.without else None
     with tempfile.TemporaryDirectory() as place:
         if recipe == "reference":
             said, (minutes, cpu) = _reference(pictures, judged, seed, asked, Path(place))
@@ -196,7 +210,7 @@ def _ours(
         seed=seed,
         values=tuple((name, value) for name, _, value in values),
         sources=sources,
-        cache=asked.cache if asked.cache and recipe != "head" else place / "cache",
+        cache=asked.cache if asked.cache and (recipe != "head" or asked.without) else place / "cache",
         models_dir=asked.models,
     )
     began = _since((0, 0))
