@@ -70,6 +70,8 @@ def worker_options(settings: Settings) -> WorkerOptions:
         max_pixels=settings.worker.max_megapixels * 1_000_000,
         decode_seconds=settings.worker.decode_seconds,
         cache_entries=settings.worker.cache_entries,
+        sure_right=settings.answers.sure_right,
+        characters_kept=settings.answers.characters_kept,
         json_log=settings.log.as_json,
     )
 

@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 from bot.errors import SettingsError
 from bot.settings_tree import (
+    Answers,
     Database,
     Discord,
     Export,
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database: Database = Database()
     model: Model = Model()
+    answers: Answers = Answers()
     worker: Worker = Worker()
     web: Web = Web()
     discord: Discord = Discord()

@@ -38,6 +38,13 @@ class Model(Section):
     use: str = Field("builtin", min_length=1)
 
 
+class Answers(Section):
+    """``[answers]``"""
+
+    sure_right: float = Field(0.95, ge=0, lt=1, allow_inf_nan=False)
+    characters_kept: float = Field(0.0, ge=0, lt=1, allow_inf_nan=False)
+
+
 class Worker(Section):
     """``[worker]``"""
 

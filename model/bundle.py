@@ -25,7 +25,8 @@ from typing import Any
 
 from model.errors import BundleDamaged, BundleMissing
 from model.preprocess import Preprocess
-from model.types import NOBODY, BundleInfo, Calibration
+from model.targets import read_targets
+from model.types import NOBODY, BundleInfo, Calibration, Targets
 
 SCHEMA = 1
 CONFIG, PREPROCESSOR, MANIFEST = "config.json", "preprocessor_config.json", "manifest.json"
@@ -193,6 +194,7 @@ def seal(
             "id": info.id,
             "characters": list(info.characters),
             "calibration": dataclasses.asdict(info.calibration),
+            **({"targets": dataclasses.asdict(info.targets)} if info.targets != Targets() else {}),
             "licence": licence,
             "parent": parent,
             "data": data,
@@ -216,6 +218,7 @@ def _info(folder: Path, manifest: Mapping[str, Any], labels: Sequence[str]) -> B
             name: (int(entry["size"]), str(entry["sha256"])) for name, entry in manifest["files"].items()
         }
         identity = str(manifest["id"])
+        targets = read_targets(manifest.get("targets", {}))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleDamaged(f"{folder / MANIFEST} does not read: {error!r}") from error
     if (
@@ -225,7 +228,7 @@ def _info(folder: Path, manifest: Mapping[str, Any], labels: Sequence[str]) -> B
         raise BundleDamaged(f"{folder / MANIFEST} has a calibration that cannot be used")
     if len(characters) != len(labels) or not files or not identity:
         raise BundleDamaged(f"{folder / MANIFEST} and {CONFIG} do not belong together")
-    return BundleInfo(identity, characters, calibration, dict(zip(characters, labels, strict=True)))
+    return BundleInfo(identity, characters, calibration, dict(zip(characters, labels, strict=True)), targets)
 
 
 def _labels(folder: Path, config: Mapping[str, Any]) -> list[str]:

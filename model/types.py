@@ -49,17 +49,32 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """Thresholds by what is wanted of them, measured on held-out pictures with lower confidence bounds.
+
+    Each is pairs in ascending order. ``sure``: (share, `Calibration.sure`) with which answers said with
+    certainty are right in at least that share. ``kept``: (share, `Calibration.known`) with which at least
+    that share of the characters is not taken for nobody. Empty: it was not measured.
+    """
+
+    sure: tuple[tuple[float, float], ...] = ()
+    kept: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BundleInfo:
     """What everybody but the backend needs to know of a bundle.
 
     ``characters`` has C slugs, by logit index; one of them may be `NOBODY`.
-    ``names`` maps a slug to the name that the bundle's own config gives it.
+    ``names`` maps a slug to the name that the bundle's own config gives it. ``targets`` stay in the process
+    that has loaded it: who asks gets the calibration that was chosen by them (`model.targets`).
     """
 
     id: str
     characters: tuple[str, ...]
     calibration: Calibration = Calibration()
     names: Mapping[str, str] = field(default_factory=dict)
+    targets: Targets = Targets()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from model.bundle import (
 from model.classifier import load_classifier
 from model.folders import new_folder
 from model.preprocess import Preprocess
-from model.types import BundleInfo
+from model.types import BundleInfo, Targets
 from training.card import card
 from training.drawing import CONFUSION, CURVES, draw_confusion, draw_curves
 from training.errors import RunError
@@ -85,9 +85,10 @@ def write_bundle(
         write_json(draft / PREPROCESSOR, preprocess.to_config())
         export(draft / ONNX, network, preprocess)
         calibration = str(sorted(asdict(info.calibration).items()))
+        calibration += str(info.targets) if info.targets != Targets() else ""
         parts = [sha256_of(draft / WEIGHTS).encode(), repr(info.characters).encode(), calibration.encode()]
         identity = info.id or bundle_id(name or str(recipe.get("kind", "model")), *parts)
-        info = BundleInfo(identity, info.characters, info.calibration, info.names)
+        info = replace(info, id=identity)
         agreement = compare_forms(draft, compare, step)
         if agreement["top1_agreement"] < AGREE:
             raise RunError(

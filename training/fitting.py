@@ -11,6 +11,7 @@ from scipy.optimize import minimize, minimize_scalar  # type: ignore[import-unty
 
 from model.preprocess import Floats
 from model.types import Calibration
+from training.targets import answered, sure_from
 
 Labels = NDArray[np.int64]
 
@@ -225,7 +226,8 @@ def fit_calibration(
 
     The temperature has the least cross-entropy (Guo et al., ICML 2017, section 4.2). ``known`` is where
     strangers turned away and characters let in, averaged, are the most. ``sure`` is the lowest
-    probability from which on what is said is right at least ``precision`` of the time.
+    probability from which on what is said is right at least ``precision`` of the time, by
+    `training.targets.sure_from`.
 
     Args:
         nobody: the class of strangers, if there is one.
@@ -238,20 +240,21 @@ def fit_calibration(
 
     temperature = float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
     p = np.exp(log_softmax(logits / temperature))
-    told = np.ones(len(labels), np.bool_)
+    confidence, score, right = answered(p, labels, nobody)
     threshold = known
     if nobody is not None:
-        score, stranger = 1 - p[:, nobody], labels == nobody
+        stranger = labels == nobody
         if stranger.any() and not stranger.all():
             steps = np.unique(score)
             edges = (steps[1:] + steps[:-1]) / 2
             balance = [float((score[stranger] < e).mean() + (score[~stranger] >= e).mean()) for e in edges]
             threshold = float(edges[int(np.argmax(balance))]) if balance else known
-        told = score >= threshold
-        p[:, nobody] = -1
-    confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
-    order = np.argsort(-confidence[told], kind="stable")
-    share = np.cumsum(right[told][order]) / np.arange(1, told.sum() + 1)
-    enough = np.flatnonzero(share >= precision)
-    sure = float(confidence[told][order][enough[-1]]) if len(enough) else 1.0
+    told = score >= threshold if nobody is not None else np.ones(len(labels), np.bool_)
+    found = sure_from(confidence[told], right[told], precision)
+    sure = 1.0 if found is None else found
     return Calibration(temperature=round(temperature, 4), sure=round(sure, 4), known=round(threshold, 4))
+
+
+def calibrated(logits: Floats, calibration: Calibration) -> Floats:
+    """Probabilities ``[N, C]``."""
+    return np.asarray(np.exp(log_softmax(logits / np.float32(calibration.temperature))))

@@ -17,9 +17,17 @@ from model.builtin.head import Head, head_bytes
 from model.preprocess import Floats
 from model.types import NOBODY, BundleInfo
 from training.features import Features, flat
-from training.fitting import Descent, fit_calibration, fit_classifier, fit_embedding, trusted_labels
+from training.fitting import (
+    Descent,
+    calibrated,
+    fit_calibration,
+    fit_classifier,
+    fit_embedding,
+    trusted_labels,
+)
 from training.measuring import measure
 from training.pictures import Picture
+from training.targets import fit_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,8 @@ def train_head(
         logits = flat(parts.validation_features, recipe.layers) @ tensors["weight"].T + tensors["bias"]
         labels = np.array([slugs.index(picture.slug) for picture in parts.validation], np.int64)
         calibration = fit_calibration(logits, labels, slugs.index(NOBODY), precision=recipe.precision)
+        p = calibrated(logits, calibration)
+        targets = fit_targets(p, labels, slugs.index(NOBODY), calibration.known)
     info = BundleInfo("head", tuple(slugs), calibration)
     about: dict[str, Any] = {
         "layers": list(recipe.layers),
@@ -95,6 +105,7 @@ def train_head(
         "names": [name for _, name in characters],
         "embedding": len(tensors["shift"]),
         "calibration": asdict(calibration),
+        "targets": asdict(targets),
         "recipe": {"kind": "head", **asdict(recipe), "labels_not_believed": doubted},
         "metrics": {"validation": measure_part(logits, parts.validation, info)},
     }

@@ -15,13 +15,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from model.types import BundleInfo
+from model.types import NOBODY, BundleInfo
 from training.bases import Base, find_base
 from training.errors import RecipeError, RunError
+from training.fitting import calibrated
 from training.job import Job, Progress, Silent, Trained
 from training.measuring import measure
 from training.parts import LEAST, parts_of
 from training.pictures import data_hash, read_dataset
+from training.targets import fit_targets
 
 RECIPES = ("head", "adapter", "full")
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "onnxruntime", "numpy")
@@ -224,7 +226,10 @@ def _write(order: Order, job: Job, recipe: Any, trained: Trained, data: str, thr
 
     base: Base = job.base
     validation, slugs = job.validation, job.parts.slugs
-    info = BundleInfo("", slugs, trained.calibration, dict(job.characters))
+    nobody = slugs.index(NOBODY) if NOBODY in slugs else None
+    p = calibrated(trained.logits, trained.calibration)
+    targets = fit_targets(p, job.parts.labels(validation), nobody, trained.calibration.known)
+    info = BundleInfo("", slugs, trained.calibration, dict(job.characters), targets)
     metrics = {
         "validation": measure(
             trained.logits,

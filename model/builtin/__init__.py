@@ -100,7 +100,7 @@ def build(
         "label2id": {name: int(index) for index, name in labels.items()},
         "whosthat": {"layers": list(head.layers), "embedding": len(head.shift)},
     }
-    info = BundleInfo(identity or builtin_id(), head.characters, head.calibration)
+    info = BundleInfo(identity or builtin_id(), head.characters, head.calibration, targets=head.targets)
     with new_folder(place) as draft:
         save_file(graph.weights(source, head), draft / WEIGHTS, {"format": "pt"})
         tell(0.5)

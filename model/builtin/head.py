@@ -20,7 +20,8 @@ from safetensors.numpy import load_file, save
 from model.bundle import read_json, write_json
 from model.errors import BundleDamaged
 from model.preprocess import Floats
-from model.types import Calibration
+from model.targets import read_targets
+from model.types import Calibration, Targets
 
 HERE = Path(__file__).parent
 TENSORS, ABOUT, CHANGES = "head.safetensors", "head.json", "backbone.safetensors"
@@ -47,6 +48,18 @@ class Head:
         shapes = (self.weight.shape, self.bias.shape, self.projection.shape, len(self.names))
         if shapes != ((classes, features), (classes,), (width, features), classes):
             raise BundleDamaged("the head's tensors do not fit its layers and classes")
+
+    @property
+    def targets(self) -> Targets:
+        """Thresholds by target; none in heads that were fitted before there were any.
+
+        Raises:
+            BundleDamaged: they do not read.
+        """
+        try:
+            return read_targets(self.about.get("targets", {}))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise BundleDamaged(f"the head's targets do not read: {error}") from error
 
     def logits(self, features: Floats) -> Floats:
         """``[N, F]`` to ``[N, C]``."""

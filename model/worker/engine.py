@@ -20,6 +20,7 @@ from model.decode import Decoded, DecodeLimits
 from model.decoders import DecoderOptions, Decoders
 from model.errors import BundleError, ModelError, PictureError, WorkerError
 from model.preprocess import Floats, Pixels
+from model.targets import aimed
 from model.types import Answer, BundleInfo, Sight
 from model.worker.cache import Cache, Known
 from model.worker.options import WorkerOptions
@@ -190,6 +191,13 @@ class Engine:
             progress=progress,
         )
         probe(classifier)
+        classifier.info, missed = aimed(
+            classifier.info,
+            sure_right=self.options.sure_right,
+            characters_kept=self.options.characters_kept,
+        )
+        for sentence in missed:
+            log.warning("%s", sentence)
         return classifier
 
     async def look(self, picture: bytes, sha256: str, key: str, keep: bool) -> Sight:

@@ -19,7 +19,8 @@ class WorkerOptions:
     ``models_dir`` and ``threads`` are those of `model.classifier.load_classifier`. ``queue`` requests are
     admitted at a time, ``per_key`` (0: half of them) for one fairness key, ``queue_bytes`` in all.
     ``follow``: ``use`` is what the setting says, and what was chosen over it in ``models_dir`` is looked
-    with, now and whenever it changes (`model.worker.following`).
+    with, now and whenever it changes (`model.worker.following`). ``sure_right`` and ``characters_kept``
+    are those of `model.targets.aimed`.
     Times are in seconds.
     """
 
@@ -43,6 +44,8 @@ class WorkerOptions:
     json_log: bool = False
     exit_with_parent: bool = False
     follow: bool = False
+    sure_right: float = 0.0
+    characters_kept: float = 0.0
 
     @property
     def key_bound(self) -> int:
