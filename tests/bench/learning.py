@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bot.memory.kernel import CONSTANTS, read_constants
 from model.classifier import load_classifier
-from tests.bench import learning_strangers as strangers
+from tests.bench import learning_nobody as nobodies
 from tests.bench.learning_again import copies
 from tests.bench.learning_cost import cost
 from tests.bench.learning_fit import fit
@@ -107,8 +107,8 @@ def main() -> None:
             )
         if "strangers" in arguments.only:
             place = arguments.draw.parent
-            found |= strangers.reach(seen, Path(folder), cache, place, arguments.elsewhere, console.print)
-    for table in (*tables(found), *strangers.tables(found)):
+            found |= nobodies.reach(seen, Path(folder), cache, place, arguments.elsewhere, console.print)
+    for table in (*tables(found), *nobodies.tables(found)):
         console.print(table)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(found, indent=1), encoding="utf-8")

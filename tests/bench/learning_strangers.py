@@ -10,19 +10,18 @@ wheel's backbone has not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
 from model.builtin.difference import read_difference
 from model.builtin.head import read_head
 from model.preprocess import Floats
 from model.types import BundleInfo
-from tests.bench.learning_material import BALANCE, Material, material, nobody, softmax
+from tests.bench.learning_material import BALANCE, Material, nobody, softmax
 from training.answers import answers_of
 from training.features import features_of, flat
 from training.fitting import Descent, Labels, fit_calibration, fit_classifier
@@ -44,6 +43,7 @@ from training.strangers import (
 
 KEPT = 0.95
 STEPS = 40  # of L-BFGS
+EDITION = 1  # counts up when the scores are made in another way, so that kept ones are left behind
 SPLITS = ("validation", "test")
 PLAIN = ("maximum softmax", "energy", "kNN", "Mahalanobis", "relative Mahalanobis", "ViM")
 SEEN = "seen strangers"
@@ -58,26 +58,6 @@ SERVED = "the embedded model"
 Scores = dict[str, dict[str, Floats]]
 """By split and name, [N]; *confidence of* is how far who is named is above what is said with certainty."""
 Say = Callable[[str], None]
-
-
-def reach(
-    seen: Material, folder: Path, cache: Path, build: Path, others: Path | None, say: Say
-) -> dict[str, Any]:
-    """Reach 4 whole, and ``bench-learning-strangers.png`` in ``build``.
-
-    With a backbone that was fine-tuned, the wheel's is asked as well.
-
-    Args:
-        others: pictures of nobody from other sources, see `elsewhere`.
-    """
-    found = {"strangers": strangers(seen, build, say)}
-    if found["strangers"]["has seen whom is left out"]:
-        wheel = material(folder, cache, untouched=True, say=say)
-        found["strangers, untouched"] = strangers(wheel, build, say)
-    draw(build / "bench-learning-strangers.png", list(found.values()))
-    if others is not None:
-        found["elsewhere"] = elsewhere(seen, others, cache)
-    return found
 
 
 def strangers(seen: Material, build: Path, say: Say) -> dict[str, Any]:
@@ -144,8 +124,8 @@ def elsewhere(seen: Material, folder: Path, cache: Path) -> dict[str, Any]:
 
 def _kept(seen: Material, missing: int | None, build: Path) -> Scores:
     """From ``build/``, or made."""
-    content = hashlib.sha256(repr((seen.bundle, missing, STEPS, NAMES)).encode())
-    content.update(seen.parts["train"].z[::97].tobytes() + Path(__file__).read_bytes())
+    content = hashlib.sha256(repr((EDITION, seen.bundle, missing, STEPS, NAMES)).encode())
+    content.update(seen.parts["train"].z[::97].tobytes())
     place = build / "strangers" / f"{content.hexdigest()[:20]}.npz"
     if not place.is_file():
         made = _scores(seen, missing)
@@ -164,7 +144,7 @@ def _scores(seen: Material, missing: int | None) -> Scores:
     rows = seen.believed & (train.labels != missing) if missing is not None else seen.believed
     z, y = train.z[rows], place[train.labels[rows]]
     somebody = y != len(classes) - 1
-    full, plain = _head(z, y, len(classes)), _head(z[somebody], y[somebody], len(classes) - 1)
+    full, plain = fit_plainly(z, y, len(classes)), fit_plainly(z[somebody], y[somebody], len(classes) - 1)
     x, middle = z[somebody], z[somebody].mean(axis=0)
     distance = Mahalanobis.fit(x, y[somebody])
     near = Neighbours.fit(x - middle, 5)
@@ -195,7 +175,8 @@ def _scores(seen: Material, missing: int | None) -> Scores:
     return found
 
 
-def _head(z: Floats, labels: Labels, classes: int) -> tuple[Floats, Floats]:
+def fit_plainly(z: Floats, labels: Labels, classes: int) -> tuple[Floats, Floats]:
+    """A head with everything of the recipe *head* but a base."""
     share = np.bincount(labels, minlength=classes) / len(labels)
     rarity = np.maximum(share, 1 / len(labels)) ** -BALANCE
     counts: Floats = np.asarray(rarity / (rarity * share).sum(), np.float32)
@@ -222,12 +203,12 @@ def _mix(every: Mapping[int | None, Scores], seen: Material, scores: Scores, mis
 
 
 def _figures(
-    seen: Material, scores: Scores, name: str, shown: Mapping[str, NDArray[np.bool_]]
+    seen: Material, scores: Scores, name: str, who: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, Any]:
-    """How well ``shown`` strangers are told from characters; the threshold keeps `KEPT` on validation."""
+    """How well strangers, ``who``, are told from characters; the threshold keeps `KEPT` on validation."""
     last = nobody(seen.slugs)
-    people = {s: (seen.parts[s].labels != last) & ~shown[s] for s in SPLITS}
-    test, ours = scores["test"][name], shown["test"]
+    people = {s: (seen.parts[s].labels != last) & ~who[s] for s in SPLITS}
+    test, ours = scores["test"][name], who["test"]
     threshold = threshold_keeping(scores["validation"][name][people["validation"]], KEPT)
     kind = SERVED if name == SERVED else "plain" if name in PLAIN else "seen"
     certain = (scores["test"][f"confidence of {kind}"] >= 0) & (test >= threshold)
@@ -250,66 +231,3 @@ def _calibration(seen: Material) -> dict[str, float]:
     top, hit = p.max(axis=1), p.argmax(axis=1) == test.labels
     floor, high = calibration_floor(top)
     return {"error": expected_calibration_error(top, hit), "floor": floor, "95 of 100 below": high}
-
-
-def tables(found: Mapping[str, Any]) -> list[Table]:
-    """Of what `strangers` and `elsewhere` found."""
-    made = []
-    for key in ("strangers", "strangers, untouched"):
-        if key not in found:
-            continue
-        said = found[key]
-        title = f"reach 4, {said['backbone']}"
-        columns = ("AUROC", "characters kept", "strangers let in", "named with certainty")
-        table = Table("pictures of nobody", *columns, title=title)
-        for name, each in said["methods"].items():
-            low, high = each["interval"]
-            table.add_row(
-                name,
-                f"{each['auroc']:.3f} ({low:.3f} to {high:.3f})",
-                *(f"{each[one]:.1%}" for one in ("characters kept", "let in", "named with certainty")),
-            )
-        made.append(table)
-        seen = "its backbone has seen them" if said["has seen whom is left out"] else "never seen"
-        table = Table(f"characters left out ({seen})", "mean AUROC", "lowest", *columns[2:], title=title)
-        for name, each in said["left out, mean"].items():
-            lowest = min(one[name]["auroc"] for one in said["left out"].values())
-            shares = (f"{each[one]:.1%}" for one in ("let in", "named with certainty"))
-            table.add_row(name, f"{each['auroc']:.3f}", f"{lowest:.3f}", *shares)
-        made.append(table)
-        if said["calibration"]:
-            made.append(Table("calibration error", *said["calibration"], title=title))
-            made[-1].add_row("", *(f"{value:.4f}" for value in said["calibration"].values()))
-    if "elsewhere" in found:
-        table = Table("source", "pictures", "AUROC", "answered nobody", "named with certainty")
-        for source, each in found["elsewhere"].items():
-            shares = (f"{each[one]:.1%}" for one in ("answered nobody", "named with certainty"))
-            table.add_row(source, str(each["pictures"]), f"{each['auroc']:.3f}", *shares)
-        made.append(table)
-    return made
-
-
-def draw(path: Path, panels: Sequence[Mapping[str, Any]]) -> None:
-    """The harder case: each character left out, by the plain head and by others."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.5 * len(panels), 4.2), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    for place, found in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place)
-        left = found["left out"]
-        order = sorted(left, key=lambda slug: float(left[slug][PLAIN[0]]["auroc"]))
-        for name in (PLAIN[0], SEEN, "ViM", "all of these"):
-            values = [left[slug][name]["auroc"] for slug in order]
-            label = "plain head, maximum softmax" if name == PLAIN[0] else name
-            axes.plot(values, range(len(order)), marker="o", ls="", label=label)
-        axes.axvline(0.85, color="tab:red", lw=0.8)
-        axes.axvline(0.5, color="grey", lw=0.8, ls=":")
-        axes.set_yticks(range(len(order)), order, fontsize=7)
-        axes.set_xlabel("AUROC, left out and shown as a stranger")
-        axes.set_title(str(found["backbone"])[:40], fontsize=8)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
