@@ -32,7 +32,7 @@ def test_the_promise_is_kept_in_most_draws_and_not_by_being_silent(bold: float) 
         sure = many >= threshold
         kept.append(right[sure].mean() >= 0.95)
         said.append(sure.mean())
-    assert np.mean(kept) >= 0.75  # the bound is one of 80 %, on many thresholds
+    assert np.mean(kept) >= 0.75
     # as often as is honest: the threshold that reaches it in all of the answers
     possible = (many >= sure_or_fail(many, right)).mean()
     assert np.mean(said) > 0.6 * possible
