@@ -73,7 +73,7 @@ class Cast:
                 await self.change(interaction, "remove", slot.slug, {})
 
     async def show_all(self, interaction: Interaction) -> None:
-        """Who there is, proposals first; a select opens one of those."""
+        """Who there is, proposals first; a select opens those that the server may change."""
         if not (moderator := await self._admitted(interaction)):
             return
         found, w = await self._characters(interaction, moderator), words(str(interaction.locale))
@@ -90,10 +90,10 @@ class Cast:
         if len(proposed) + len(known) > LISTED:
             lines.append(w("stats-more", count=len(proposed) + len(known) - LISTED))
         view = empty_view()
-        if proposed:
+        own = [*proposed, *(each for each in known if each.community is not None)]
+        if own:
             options = [
-                discord.SelectOption(label=_name(each, w)[:LABEL], value=each.slug)
-                for each in proposed[:LISTED]
+                discord.SelectOption(label=_name(each, w)[:LABEL], value=each.slug) for each in own[:LISTED]
             ]
             custom_id = str(ButtonId("cast", 0, str(CastSlot("l"))))
             view.add_item(ui.Select(custom_id=custom_id, placeholder=w("cast-choose"), options=options))
@@ -112,6 +112,8 @@ class Cast:
         if one.status == PROPOSED:
             verbs.insert(0, ("a", "cast-accept", discord.ButtonStyle.success))
             verbs.append(("r", "cast-refuse", discord.ButtonStyle.danger))
+        elif one.community is not None:
+            verbs.append(("d", "cast-remove", discord.ButtonStyle.danger))
         for verb, key, style in verbs:
             view.add_item(button("cast", 0, w(key), str(CastSlot(verb, one.slug)), style=style))
         view.add_item(button("cast", 0, w("cast-back"), str(CastSlot("l")), row=1))
