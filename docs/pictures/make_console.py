@@ -123,9 +123,29 @@ async def opened(
 
 
 async def photograph(page: Page, url: str, file: Path, *, full: bool = False) -> None:
-    """Go there and take a picture, when everything on it has come; 256 colours are enough for it."""
+    """Go there and take a picture, when everything on it has come."""
     await page.goto(url)
     await page.wait_for_load_state("networkidle")
+    await keep(page, file, full=full)
+
+
+async def fill_in(page: Page, url: str, file: Path) -> None:
+    """The form that teaches a character, with a name and three drawings in it."""
+    await page.set_viewport_size({"width": 1180, "height": 380})
+    await page.goto(url)
+    await page.locator("input[name=name]").fill("Howard the Duck")
+    drawings = [encoded(figure("purple", seed), "PNG") for seed in (70, 71, 72)]
+    await page.locator("input[name=pictures]").set_input_files(
+        [
+            {"name": f"howard-{number}.png", "mimeType": "image/png", "buffer": each}
+            for number, each in enumerate(drawings, 1)
+        ]
+    )
+    await keep(page, file)
+
+
+async def keep(page: Page, file: Path, *, full: bool = False) -> None:
+    """Take a picture of what is shown; 256 colours are enough for it."""
     taken = Image.open(io.BytesIO(await page.screenshot(full_page=full))).convert("RGB")
     taken.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
 
@@ -143,6 +163,7 @@ async def main(folder: Path) -> None:
         await photograph(light, f"{review}/agreed", folder / "console-agreed.png")
         await photograph(light, f"{review}/characters", folder / "console-characters.png", full=True)
         await photograph(light, f"{review}/agreement", folder / "console-agreement.png")
+        await fill_in(light, f"{review}/teach", folder / "console-teach.png")
         await light.context.close()
         dark = await opened(browser, served, (1180, 780), "dark")
         await photograph(dark, f"{review}/case/{disputed}", folder / "console-dark.png")
