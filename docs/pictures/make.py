@@ -3,7 +3,8 @@
 It serves the real page over the real desk and ledger in a temporary folder and photographs it in headless
 Chromium (the development dependencies and Debian's chromium are needed). The figure on the pictures is drawn
 by `hero` below. With ``--model`` the answer comes from the model that the settings name, as prepared by
-``whosthat run``; without, from the table of answers by colour that the tests use.
+``whosthat run``; without, from the table of answers by colour that the tests use. ``--why`` makes the picture
+of *Why?* alone, always with that model: what an answer hangs on cannot be made up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
@@ -26,8 +27,9 @@ from playwright.async_api import Browser, expect  # noqa: E402
 
 from bot.app import open_eyes  # noqa: E402
 from bot.settings import load  # noqa: E402
+from corrections.review.types import Filter, Moderator  # noqa: E402
 from tests.standins.browser import choose, chromium  # noqa: E402
-from tests.standins.page import page_served  # noqa: E402
+from tests.standins.page import Served, page_served  # noqa: E402
 
 GROUND, SKY, RED, DARK, GOLD, LIGHT = "#d8d2c4", "#f4f1ea", "#c42b27", "#8d1a1d", "#e9b23c", "#fff3c9"
 
@@ -91,13 +93,63 @@ async def photograph(
     await context.close()
 
 
-async def main(folder: Path, with_model: bool) -> None:
-    """Write both pictures to ``folder``."""
+def others() -> list[bytes]:
+    """The same figure elsewhere: pictures that people have named before."""
+    drawn = Image.open(io.BytesIO(hero()))
+    turned = (
+        ImageOps.mirror(drawn).rotate(12, Image.Resampling.BICUBIC, fillcolor=SKY).crop((110, 60, 640, 590))
+    )
+    far = Image.new("RGB", (720, 720), "#31405c")
+    far.paste(drawn.resize((400, 400)).crop((90, 40, 310, 400)), (420, 330))
+    near = drawn.crop((230, 70, 490, 330)).rotate(-20, Image.Resampling.BICUBIC, fillcolor=GROUND)
+    made = []
+    for each in (turned, far, near):
+        buffer = io.BytesIO()
+        each.resize((720, 720), Image.Resampling.LANCZOS).save(buffer, "PNG")
+        made.append(buffer.getvalue())
+    return made
+
+
+async def explained(browser: Browser, served: Served, file: Path) -> None:
+    """Have some drawings named and approved, ask for the hero, press *Why?* and take the picture."""
+    context = await browser.new_context(
+        viewport={"width": 960, "height": 640},
+        color_scheme="light",
+        device_scale_factor=1.5,
+        locale="en-GB",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(300_000)
+    script, headers = context.request, {"Accept": "application/json", "Origin": served.url}
+    for each in others():
+        asked = await script.post(f"{served.url}/ask", data=each, headers=headers)
+        said = {"prediction": str((await asked.json())["prediction"]), "slug": "iron-man"}
+        await script.post(f"{served.url}/correct", form=said, headers=headers)
+    await script.post(f"{served.url}/privacy", form={"standing": "all"}, headers=headers)
+    operator = Moderator(("web", "operator"), None)
+    for case in await served.ledger.review.next(operator, Filter(), 10):
+        await served.ledger.review.decide(operator, case.case_id, case.revision, "approve", ("iron-man",))
+    page = await context.new_page()
+    await page.goto(served.url)
+    await choose(page, hero())
+    await page.get_by_role("button", name="Why?").click()
+    await expect(page.locator(".why figure.sheet img")).to_be_visible(timeout=300_000)
+    taken = Image.open(io.BytesIO(await page.screenshot(full_page=True))).convert("RGB")
+    taken.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    await context.close()
+
+
+async def main(folder: Path, with_model: bool, why: bool) -> None:
+    """Write the pictures to ``folder``."""
     async with AsyncExitStack() as stack:
-        eyes = await open_eyes(stack, load(folder=PROJECT)) if with_model else None
+        eyes = await open_eyes(stack, load(folder=PROJECT)) if with_model or why else None
         data = stack.enter_context(tempfile.TemporaryDirectory())
         served = await stack.enter_async_context(page_served(Path(data), eyes))
         browser = await stack.enter_async_context(chromium())
+        if why and eyes is not None:
+            served.desk.explain_with(eyes)
+            await explained(browser, served, folder / "page-why.png")
+            return
         await photograph(browser, served.url, folder / "page-light.png", (960, 640), "light")
         await photograph(browser, served.url, folder / "page-phone-dark.png", (375, 740), "dark", ("Wrong",))
 
@@ -105,6 +157,7 @@ async def main(folder: Path, with_model: bool) -> None:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description="Remakes the pictures of the page.")
     arguments.add_argument("--model", action="store_true", help="ask the model that the settings name")
+    arguments.add_argument("--why", action="store_true", help="only the picture of Why?, with that model")
     arguments.add_argument("folder", nargs="?", type=Path, default=HERE, help="where they are written")
     given = arguments.parse_args()
-    asyncio.run(main(given.folder, given.model))
+    asyncio.run(main(given.folder, given.model, given.why))
