@@ -1,9 +1,9 @@
 """What training changed of the wheel's backbone, small enough to be shipped.
 
-``backbone.safetensors`` holds, for each changed matrix ``NAME`` [out, in], its change ``NAME.whole`` in 8 bits
-with a scale for each row, ``NAME.scale`` [out]; or ``NAME.up`` [out, R] and ``NAME.down`` [R, in] in half
-precision, whose product is the best approximation of rank R of it (Eckart and Young, Psychometrika 1936).
-Changed vectors lie there as their change. Names are those of ``Dinov2Model``.
+``backbone.safetensors`` holds, for each changed matrix ``NAME`` [out, in], its change ``NAME.whole`` in 8
+bits with a scale for each row, ``NAME.scale`` [out]; or ``NAME.up`` [out, R] and ``NAME.down`` [R, in] in
+half precision, whose product is the best approximation of rank R of it (Eckart and Young, Psychometrika
+1936). Changed vectors lie there as their change. Names are those of ``Dinov2Model``.
 """
 
 from __future__ import annotations
