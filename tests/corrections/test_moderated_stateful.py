@@ -58,7 +58,7 @@ from tests.corrections.moderated_model import (
     World,
     key_of,
 )
-from tests.corrections.places import Databases, Files, Place
+from tests.corrections.places import Files, Place
 from tests.corrections.support import answer, seen
 
 T = TypeVar("T")
@@ -786,15 +786,8 @@ MORE = "WHOSTHAT_EXAMPLES" in os.environ
 pytestmark = [pytest.mark.long, pytest.mark.timeout(36_000 if MORE else 600)]
 
 
-class OnPostgres(Moderated):
-    """The same on PostgreSQL."""
-
-    where = Databases()
-
-
 TestModerated = Moderated.TestCase
-TestModeratedOnPostgres = pytest.mark.usefixtures("server")(OnPostgres.TestCase)
-TestModerated.settings = TestModeratedOnPostgres.settings = settings(
+TestModerated.settings = SETTINGS = settings(
     max_examples=int(os.environ.get("WHOSTHAT_EXAMPLES", "8")),
     stateful_step_count=int(os.environ.get("WHOSTHAT_STEPS", "30")),
     derandomize=not MORE,

@@ -11,15 +11,16 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from corrections.checkup import examine, examine_key
 from corrections.engine import create_engine, ledger_url, place_of, secrets_in
-from corrections.errors import BadUrl, LedgerError, LedgerLocked, NotMigrated, Unwritable
+from corrections.errors import BadUrl, LedgerError, LedgerLocked, NotMigrated, PersonKeyError, Unwritable
 from corrections.ledger import Ledger
 from corrections.schema import current, head, upgrade
 from corrections.tables import PropertyRow
 from corrections.unit_of_work import UnitOfWork
 from tests.corrections import raw
 from tests.corrections.conftest import Post
-from tests.corrections.support import ANNA, BELA, ON_POSTGRES, moment
+from tests.corrections.support import ANNA, BELA, ON_POSTGRES, address, answer, moment, seen
 from tests.standins.postgres import PASSWORD, QUOTED, Server
 
 SECONDS = 60
@@ -239,3 +240,18 @@ def test_without_its_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     with pytest.raises(BadUrl, match=r"pip install 'whosthat\[postgres\]'") as caught:
         create_engine("postgresql://anna:hush@host/ledger")
     assert "hush" not in str(caught.value)
+
+
+async def test_the_doctor_looks_at_it_too(blank_url: str, tmp_path: Path) -> None:
+    place = place_of(ledger_url(blank_url))
+    found = await examine(blank_url)
+    assert (found.place, found.revision, found.keyed) == (place, None, False) and PASSWORD not in place
+    ledger = await Ledger.open(blank_url, tmp_path)
+    await ledger.record(address(1), 0, ANNA, seen(1, size=777), "b", "l", answer(), 1.0, moment())
+    found = await examine(blank_url)
+    assert found.current and found.keyed and found.picture_bytes == 777
+    await examine_key(blank_url, tmp_path)
+    (tmp_path / "person.key").write_bytes(bytes(32))
+    with pytest.raises(PersonKeyError, match="begun with another"):
+        await examine_key(blank_url, tmp_path)
+    await ledger.close()
