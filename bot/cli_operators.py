@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     database = typer.Typer(no_args_is_help=True, add_completion=False)
     database.command()(upgrade)
     database.command()(current)
+    database.command()(copy)
     app.add_typer(database, name="db", help="The tables of the ledger.")
 
 
@@ -76,6 +77,20 @@ def current(config: Config = None) -> None:
 
     settings = _quiet(config)
     _say(lambda progress: keeping.current(settings), "db-under-way")
+
+
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Such as sqlite:///data/whosthat.db.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TO", help="Such as postgresql://USER@HOST/DATABASE, with nothing in it.")
+    ],
+    config: Config = None,
+) -> None:
+    """Copy a ledger into another, empty database; the bot has to be stopped meanwhile."""
+    from bot.operators import keeping
+
+    settings = _quiet(config)
+    _say(lambda progress: keeping.copy(settings, source, target, progress), "db-copying")
 
 
 def _quiet(config: Path | None) -> Settings:

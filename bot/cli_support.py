@@ -35,7 +35,11 @@ def read_settings(config: Path | None) -> Settings:
 
 def secrets_of(settings: Settings) -> list[str]:
     """What must never be printed."""
-    every = settings.discord.token.get_secret_value(), settings.telegram.token.get_secret_value()
+    every = [settings.discord.token.get_secret_value(), settings.telegram.token.get_secret_value()]
+    if settings.database.url:
+        from corrections.engine import secrets_in
+
+        every += secrets_in(settings.database.url)
     return [secret for secret in every if secret]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from corrections import schema
 from corrections.communities import every_choice
-from corrections.engine import WRITE, complaint, create_engine, file_of, place_of
+from corrections.engine import complaint, create_engine, file_of, place_of, writers
 from corrections.errors import NotALedger, SchemaTooNew
 from corrections.people import KEY_FILE, Pseudonyms, check_fingerprint, known_fingerprint, load_secret
 from corrections.tables import BlobRow
@@ -56,8 +56,8 @@ async def examine(url: str) -> Checkup:
             raise SchemaTooNew(f"{place} was written by a newer version of this program: update it first")
         if revision is None:
             return Checkup(place, None, head)
-        async with engine.execution_options(**{WRITE: True}).connect() as connection:
-            await connection.begin()  # on SQLite this asks for the right to write
+        async with writers(engine).connect() as connection:
+            await connection.begin()  # this asks for the right to write
             await _is_whole(connection, place)
             if revision != head:
                 return Checkup(place, revision, head)

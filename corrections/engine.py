@@ -2,7 +2,7 @@
 
 All that only SQLite needs is here, and nowhere else: write-ahead log, durable commits, foreign keys, waiting
 for a lock, and ``BEGIN IMMEDIATE``, so that a transaction that reads and then writes never finds its ground
-shifted.
+shifted. What only PostgreSQL needs is in `corrections.postgres`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from corrections import postgres
 from corrections.errors import BadUrl, LedgerError, LedgerLocked, NotALedger, NotMigrated, Unwritable
 
 WRITE = "ledger_write"
-"""Execution option of a connection whose transactions write."""
+"""Execution option of a connection whose transactions write: True, or the seconds that they wait."""
 
 ASYNC_DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
+    "postgresql": postgres.DRIVER,
+    "postgres": postgres.DRIVER,
 }
 
 
@@ -43,7 +44,7 @@ def ledger_url(url: str) -> URL:
         raise BadUrl(f"the ledger runs on SQLite or PostgreSQL, not on {parsed.drivername!r}")
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise BadUrl("the ledger needs a file: a database in memory forgets what people said")
-    return parsed
+    return parsed if parsed.get_backend_name() == "sqlite" else postgres.checked(parsed)
 
 
 def file_of(url: str) -> Path | None:
@@ -69,15 +70,44 @@ def create_engine(url: str, busy_timeout: float = 5.0) -> AsyncEngine:
     parsed = ledger_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     arguments: dict[str, Any] = (
-        {"connect_args": {"timeout": busy_timeout}} if sqlite else {"pool_pre_ping": True}
+        {"connect_args": {"timeout": busy_timeout}} if sqlite else postgres.arguments(busy_timeout)
     )
     try:
-        engine = create_async_engine(parsed, **arguments)
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise BadUrl(f"{parsed.drivername} needs a driver that is not installed: {error}") from error
+        # What people said is in the parameters, and an error is written into logs.
+        engine = create_async_engine(parsed, hide_parameters=True, **arguments)
+    except (ModuleNotFoundError, NoSuchModuleError):
+        raise BadUrl(
+            f"{parsed.get_backend_name()} needs a driver that is not installed: {postgres.INSTALL}"
+        ) from None
     if sqlite:
         _set_up_sqlite(engine, busy_timeout)
+    else:
+        postgres.set_up(engine, WRITE)
     return engine
+
+
+def readers(engine: AsyncEngine) -> AsyncEngine:
+    """The engine for transactions that read: all that one reads is of the same moment."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(postgresql_readonly=True)
+
+
+def writers(engine: AsyncEngine, patience: float | None = None) -> AsyncEngine:
+    """The engine for transactions that write: they wait for one another, in whichever process they are.
+
+    Args:
+        patience: seconds to wait for somebody else's, if not the engine's (PostgreSQL).
+    """
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(**{WRITE: True})
+    # What was committed while it waited for its turn has to be seen.
+    return engine.execution_options(**{WRITE: patience or True}, isolation_level="READ COMMITTED")
+
+
+def passing(error: DBAPIError) -> bool:
+    """Whether a transaction that failed before its end may well succeed when it is done once more."""
+    return error.connection_invalidated or postgres.code_of(error) in postgres.PASSING
 
 
 def _set_up_sqlite(engine: AsyncEngine, busy_timeout: float) -> None:
@@ -120,6 +150,8 @@ async def empty_log(engine: AsyncEngine) -> bool:
 
 def complaint(error: DBAPIError | NoConnection | OSError, place: str) -> LedgerError:
     """What the database or the file system says, as an error of ours in one sentence."""
+    if isinstance(error, DBAPIError) and (known := postgres.complaint(error, place)):
+        return known
     if isinstance(error, OSError):
         return Unwritable(f"{error.filename or place} cannot be read or written: {error.strerror or error}")
     if isinstance(error, NoConnection):
@@ -133,14 +165,22 @@ def complaint(error: DBAPIError | NoConnection | OSError, place: str) -> LedgerE
         return Unwritable(f"the disk under {place} is full")
     if "unable to open" in said or "readonly" in said or "disk i/o" in said:
         return Unwritable(f"{place} cannot be opened or written to")
-    if "no such table" in said or "no such column" in said or "undefinedtable" in said:
+    if "no such table" in said or "no such column" in said:
         return NotMigrated(f"the tables in {place} are older than this version of the program")
     return LedgerError(f"the database refused: {said.splitlines()[0] if said else type(error).__name__}")
 
 
-def place_of(engine: AsyncEngine) -> str:
+def place_of(engine: AsyncEngine | URL) -> str:
     """The database as a person may read it: a file's path, or the address without its password."""
-    url = engine.url
+    url = engine if isinstance(engine, URL) else engine.url
     if url.get_backend_name() == "sqlite" and url.database:
         return url.database
-    return url.render_as_string(hide_password=True)
+    return postgres.place(url)
+
+
+def secrets_in(url: str) -> list[str]:
+    """The passwords in a database's address, which must never be printed; none in what is no address."""
+    try:
+        return postgres.secrets(make_url(url)) if url else []
+    except (ArgumentError, ValueError):
+        return []

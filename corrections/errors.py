@@ -10,6 +10,7 @@ LedgerError                 ``reason`` is a key of the catalogue of words, ``str
 │   ├── InUse               another process works in the folder
 │   └── PersonKeyError      the key that people are known by is gone, damaged or another one
 ├── BackupError             a backup cannot be made of it or put back
+├── CopyError               it cannot be copied into another database, where nothing has arrived
 ├── ExportError             a snapshot cannot be made; there is nothing under its name
 │   ├── OutExists           there is something at that place already
 │   ├── NothingToExport     nothing fits the question and may leave
@@ -93,6 +94,10 @@ class InUse(OpenError):
 
 class BackupError(LedgerError):
     """A backup cannot be made of the ledger, or not be put back."""
+
+
+class CopyError(LedgerError):
+    """A ledger cannot be copied into another database, where nothing has arrived."""
 
 
 class ExportError(LedgerError):

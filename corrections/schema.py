@@ -10,10 +10,13 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from corrections.engine import WRITE, complaint, create_engine, file_of, place_of
+from corrections.engine import complaint, create_engine, file_of, place_of, writers
 from corrections.errors import NotALedger, SchemaTooNew
 
 HEAD = "head"
+
+PATIENCE = 120.0
+"""Seconds to wait for another process that may be bringing a large ledger up (PostgreSQL)."""
 
 
 def configuration() -> Config:
@@ -41,10 +44,14 @@ async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
     """As `upgrade`, through an engine of `corrections.engine.create_engine`.
 
     One transaction that only one process holds at a time: several may start at once, and a failure leaves
-    the tables as they were.
+    the tables as they were. Where nothing is to be done nobody is waited for.
     """
     try:
-        async with engine.execution_options(**{WRITE: True}).begin() as connection:
+        if revision == HEAD:
+            async with engine.connect() as connection:
+                if await connection.run_sync(_is_current):
+                    return
+        async with writers(engine, PATIENCE).begin() as connection:
             await connection.run_sync(_migrate, place_of(engine), revision)
     except (DBAPIError, OSError) as error:
         raise complaint(error, place_of(engine)) from error
@@ -87,6 +94,10 @@ def _current(connection: Connection, place: str) -> str | None:
     if not present and inspect(connection).get_table_names():
         raise NotALedger(f"{place} is a database of something else")
     return present[0] if present else None
+
+
+def _is_current(connection: Connection) -> bool:
+    return MigrationContext.configure(connection).get_current_heads() == (head(),)
 
 
 def _migrate(connection: Connection, place: str, revision: str) -> None:

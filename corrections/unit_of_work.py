@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -11,12 +12,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from corrections.engine import WRITE, complaint, empty_log, place_of
+from corrections.engine import complaint, empty_log, passing, place_of, readers, writers
 from corrections.errors import LedgerClosed
 
 T = TypeVar("T")
 TROUBLE = (DBAPIError, NoConnection, OSError)
 Work = Callable[[AsyncSession], Awaitable[T]]
+
+PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before a transaction that the database gave up is done again; some more or less."""
 
 
 class UnitOfWork:
@@ -25,8 +29,8 @@ class UnitOfWork:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self._place = place_of(engine)
-        self._readers = async_sessionmaker(engine, expire_on_commit=False)
-        self._writers = async_sessionmaker(engine.execution_options(**{WRITE: True}), expire_on_commit=False)
+        self._readers = async_sessionmaker(readers(engine), expire_on_commit=False)
+        self._writers = async_sessionmaker(writers(engine), expire_on_commit=False)
         self._turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
         self._reading = 0
@@ -36,7 +40,7 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session to read with; all its reads see the same moment (on SQLite; else the database's default).
+        """A session to read with; all its reads see the same moment.
 
         Raises:
             LedgerError: the database does not answer; see `corrections.engine.complaint`.
@@ -59,7 +63,8 @@ class UnitOfWork:
 
         A caller that is cancelled meanwhile does not tear the transaction: it ends by itself. ``work`` runs
         once more when a row that it wanted to insert was inserted by another process in between, so it has
-        to be written as look first, then insert.
+        to be written as look first, then insert; and a few times more when the database gave it up for a
+        reason that passes (a deadlock, a connection that broke before the commit was asked for).
 
         Raises:
             LedgerError: nothing was written; see `corrections.engine.complaint`.
@@ -86,16 +91,36 @@ class UnitOfWork:
     async def _write(self, work: Work[T]) -> T:
         async with self._turn:
             try:
-                try:
-                    return await self._attempt(work)
-                except IntegrityError:
-                    return await self._attempt(work)
+                return await self._patiently(work)
             except TROUBLE as error:
                 raise complaint(error, self._place) from error
 
+    async def _patiently(self, work: Work[T]) -> T:
+        inserted = False
+        for pause in PAUSES:
+            try:
+                return await self._attempt(work)
+            except IntegrityError:
+                if inserted:
+                    raise
+                inserted = True
+            except DBAPIError as error:
+                if not passing(error):
+                    raise
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # apart from others
+        return await self._attempt(work)
+
     async def _attempt(self, work: Work[T]) -> T:
-        async with self._writers() as session, session.begin():
-            return await work(session)
+        async with self._writers() as session, session.begin() as transaction:
+            done = await work(session)
+            await session.flush()
+            try:
+                await transaction.commit()
+            except DBAPIError as error:
+                if error.connection_invalidated:  # it may have been committed: not to be done twice
+                    raise complaint(error, self._place) from error
+                raise
+            return done
 
     @property
     def busy(self) -> bool:

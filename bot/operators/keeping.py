@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.settings import Settings
 from bot.words import words
-from corrections import backup, restore, schema
+from corrections import backup, copying, restore, schema
 from corrections.engine import file_of
 from corrections.lock import DataDirLock
 
@@ -83,6 +83,22 @@ def current(settings: Settings) -> list[str]:
     if now == head:
         return [w("db-is-current", revision=head)]
     return [w("db-is-older", revision=now or w("db-nothing"), head=head)]
+
+
+def copy(settings: Settings, source: str, target: str, progress: Progress) -> list[str]:
+    """Copy a ledger into another database; the lines to print.
+
+    Raises:
+        corrections.errors.LedgerError: one sentence; nothing has arrived there.
+    """
+    w = words()
+    os.umask(0o077)
+    # A bot that runs here would go on writing to where nobody looks any more.
+    with DataDirLock(settings.data_dir) if settings.data_dir.exists() else contextlib.nullcontext():
+        done = asyncio.run(copying.copy(source, target, progress))
+    lines = [w("db-copied-table", table=each.table, rows=each.rows, sum=each.checksum[:16]) for each in done]
+    summary = w("db-copied", rows=sum(each.rows for each in done), tables=len(done))
+    return [*lines, summary, w("db-copied-next", folder=str(settings.data_dir))]
 
 
 def _is_here(settings: Settings) -> bool:

@@ -327,6 +327,13 @@ db-is-current = The tables are at { $revision }, which is what this version need
 db-is-older = The tables are at { $revision }, this version needs { $head }: run whosthat db upgrade.
 db-kept = The old file is kept as { $file }.
 db-upgraded = The tables were brought from { $old } to { $new }.
+db-copying = Copying
+db-copied-table = { $table }: { $rows ->
+    [one] one row
+   *[other] { $rows } rows
+}, { $sum }
+db-copied = Copied { $rows } rows of { $tables } tables; counts and checksums are the same on both sides.
+db-copied-next = Pictures and person.key stay in { $folder }. Set database.url to the new address and start the bot; on another machine it needs that folder too.
 doctor-secret = [secret]
 doctor-and = { ", " }
 doctor-settings-ok = Settings: { $file } is read.

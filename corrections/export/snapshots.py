@@ -241,13 +241,12 @@ async def withdrawn(session: AsyncSession, community: int | None, name: str) -> 
     row = await find(session, name)
     if row is None or (community is not None and row.community_id != community):
         raise NotFound(f"there is no snapshot {name[:64]!r}")
-    return list(
-        await session.scalars(
-            select(SnapshotItemRow.file_name)
-            .where(SnapshotItemRow.snapshot_id == row.id, SnapshotItemRow.withdrawn_at.is_not(None))
-            .order_by(SnapshotItemRow.file_name)
+    names = await session.scalars(
+        select(SnapshotItemRow.file_name).where(
+            SnapshotItemRow.snapshot_id == row.id, SnapshotItemRow.withdrawn_at.is_not(None)
         )
     )
+    return sorted(names)  # here, for every database sorts letters in its own way
 
 
 def _batches(things: Iterable[T], size: int) -> Iterator[list[T]]:

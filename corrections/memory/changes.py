@@ -16,9 +16,6 @@ from corrections.tables.base import UtcTime
 KEPT = timedelta(days=1)
 """How long a change stays in the list; whoever has not read for that long reads everything."""
 
-OVERLAP = 256
-"""Rows that are read again on databases where a smaller number may be committed after a greater one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -65,16 +62,17 @@ async def version(session: AsyncSession) -> int:
     return await session.scalar(select(func.max(MemoryChangeRow.id))) or 0
 
 
-async def since(session: AsyncSession, after: int, overlap: int = 0) -> Changes:
-    """What has changed since a version; everything, if that version is of another ledger's future."""
+async def since(session: AsyncSession, after: int) -> Changes:
+    """What has changed since a version; everything, if that version is of another ledger's future.
+
+    One process writes at a time, on every database: a smaller number is never committed after a greater one.
+    """
     newest = await version(session)
     if newest < after:
         return Changes(newest, frozenset(), everything=True)
-    if newest == after and not overlap:
+    if newest == after:
         return Changes(newest, frozenset())
-    rows = await session.scalars(
-        select(MemoryChangeRow.case_id).where(MemoryChangeRow.id > after - overlap).distinct()
-    )
+    rows = await session.scalars(select(MemoryChangeRow.case_id).where(MemoryChangeRow.id > after).distinct())
     cases = set(rows)
     everything = None in cases
     return Changes(newest, frozenset(case for case in cases if case is not None), everything)

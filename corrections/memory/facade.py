@@ -27,13 +27,11 @@ class LedgerMemory:
     def __init__(self, parts: Parts, current: Callable[[], Awaitable[Vocabulary]]) -> None:
         self._work = parts.work
         self._current = current
-        # SQLite has one writer at a time, so its numbers are committed in their order
-        self._overlap = 0 if parts.work.engine.dialect.name == "sqlite" else changes.OVERLAP
 
     async def changes(self, after: int) -> Changes:
         """What has changed since version ``after``; committed by whichever process."""
         async with self._work.read() as session:
-            return await changes.since(session, after, self._overlap)
+            return await changes.since(session, after)
 
     async def version(self) -> int:
         """The version by now."""

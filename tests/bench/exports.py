@@ -17,8 +17,8 @@ from corrections.ledger import Ledger
 from tests.corrections.many import fill
 
 
-async def prepared(folder: Path, count: int) -> None:
-    ledger = await Ledger.open(f"sqlite:///{folder}/ledger.db", folder)
+async def prepared(url: str, folder: Path, count: int) -> None:
+    ledger = await Ledger.open(url, folder)
     await fill(ledger, folder, count)
     await ledger.close()
 
@@ -27,7 +27,8 @@ def main(counts: list[int]) -> None:
     for count in counts:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            asyncio.run(prepared(folder, count))
+            url = f"sqlite:///{folder}/ledger.db"
+            asyncio.run(prepared(url, folder, count))
             for name, form in (
                 ("first", "imagefolder"),
                 ("again", "imagefolder"),
@@ -36,7 +37,15 @@ def main(counts: list[int]) -> None:
             ):
                 begun = time.monotonic()
                 done = subprocess.run(
-                    [sys.executable, "-m", "tests.corrections.export_once", place, str(folder / name), form],
+                    [
+                        sys.executable,
+                        "-m",
+                        "tests.corrections.export_once",
+                        url,
+                        place,
+                        str(folder / name),
+                        form,
+                    ],
                     stdout=subprocess.PIPE,
                     check=True,
                 )

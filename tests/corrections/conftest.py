@@ -1,8 +1,12 @@
-"""A ledger in a folder of its own, and a short way to put pictures into it."""
+"""A ledger in a folder of its own, and a short way to put pictures into it.
+
+Whatever takes ``url``, ``new_url``, ``blank_url`` or ``ledger`` runs on SQLite always, and on PostgreSQL
+where a server can be started.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +14,52 @@ import pytest
 from corrections.ledger import Ledger
 from corrections.types import Recorded
 from tests.corrections.support import ANNA, address, answer, moment, seen
+from tests.standins.postgres import Server
 
 Post = Callable[..., Awaitable[Recorded]]
+NewUrl = Callable[[Path], str]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database; see `tests.corrections.support.ON_SQLITE` for what is about one of them."""
+    return str(request.param)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/ledger.db"
+def new_url(request: pytest.FixtureRequest, database: str) -> Iterator[NewUrl]:
+    """Makes addresses of new ledgers: ``new_url(folder)``; the folder is where SQLite has its file."""
+    if database == "sqlite":
+        yield lambda folder: f"sqlite:///{folder}/ledger.db"
+        return
+    server: Server = request.getfixturevalue("server")
+    made: list[str] = []
+
+    def make(folder: Path) -> str:
+        made.append(server.fresh())
+        return made[-1]
+
+    yield make
+    for each in made:
+        server.drop(each)
+
+
+@pytest.fixture
+def url(new_url: NewUrl, tmp_path: Path) -> str:
+    """The address of a new ledger."""
+    return new_url(tmp_path)
+
+
+@pytest.fixture
+def blank_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[str]:
+    """The address of a database that has no tables yet."""
+    if database == "sqlite":
+        yield f"sqlite:///{tmp_path}/ledger.db"
+        return
+    server: Server = request.getfixturevalue("server")
+    made = server.fresh("template0")
+    yield made
+    server.drop(made)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A moderator's decisions in a process of their own, each begun when a line comes in.
 
-``python -m tests.corrections.decide_once DATA_DIR PERSON SLUG``; a line is ``case revision``, the answer is
-``won`` or ``late`` with what holds by then.
+``python -m tests.corrections.decide_once URL DATA_DIR PERSON SLUG``; a line is ``case revision``, the answer
+is ``won`` or ``late`` with what holds by then.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from corrections.ledger import Ledger
 from corrections.review.types import Moderator
 from tests.corrections.support import GUILD, moment
 
-data_dir, person, slug = sys.argv[1:]
+url, data_dir, person, slug = sys.argv[1:]
 
 
 async def main() -> None:
-    ledger = await Ledger.open(f"sqlite:///{data_dir}/ledger.db", Path(data_dir))
+    ledger = await Ledger.open(url, Path(data_dir))
     moderator = Moderator(("discord", person), GUILD)
     await ledger.review.progress(moderator)  # everything is loaded
     print("ready", flush=True)

@@ -1,6 +1,6 @@
 """One export in a process of its own, which says how far it is, and then how much memory it took.
 
-``python -m tests.corrections.export_once DATA_DIR OUT FORMAT [BYTES]``; files may have BYTES at most.
+``python -m tests.corrections.export_once URL DATA_DIR OUT FORMAT [BYTES]``; files may have BYTES at most.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from corrections.errors import LedgerError
 from corrections.ledger import Ledger
 from tests.corrections.exporting import ALL, OPEN, OPERATOR
 
-data_dir, out, form, *most = sys.argv[1:]
+url, data_dir, out, form, *most = sys.argv[1:]
 
 
 async def main() -> None:
-    ledger = await Ledger.open(f"sqlite:///{data_dir}/ledger.db", Path(data_dir))
+    ledger = await Ledger.open(url, Path(data_dir))
     if most:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(most[0]), int(most[0])))

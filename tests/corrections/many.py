@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from corrections.ledger import Ledger
 from corrections.tables import (
@@ -21,6 +21,7 @@ from corrections.tables import (
     PersonRow,
     PostRow,
     PredictionRow,
+    Table,
 )
 from tests.corrections.support import moment
 
@@ -99,6 +100,17 @@ async def fill(ledger: Ledger, data_dir: Path, count: int, size: int = 300) -> N
             ],
         }
         await ledger.work.write(lambda session, rows=rows: _insert(session, rows))
+    await ledger.work.write(number_on)
+
+
+async def number_on(session: Any) -> None:
+    """After rows whose numbers were given: SQLite goes on behind the last one, PostgreSQL has to be told."""
+    if (await session.connection()).dialect.name == "postgresql":
+        for table in Table.metadata.sorted_tables:
+            if (column := table.autoincrement_column) is not None:
+                sequence = select(func.pg_get_serial_sequence(table.name, column.name)).scalar_subquery()
+                last = select(func.max(column)).scalar_subquery()
+                await session.execute(select(func.setval(sequence, func.coalesce(last, 1))))
 
 
 async def _first(session: Any) -> None:

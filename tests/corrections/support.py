@@ -6,8 +6,14 @@ import hashlib
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from corrections.types import Address, Seen
 from model.types import Answer, Ranked, Verdict
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what is about SQLite itself or its file, and holds nowhere else."""
+ON_POSTGRES = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ANNA, BELA, CARO = ("discord", "1"), ("discord", "2"), ("discord", "3")

@@ -114,7 +114,8 @@ async def test_everything_acknowledged_before_is_in_it_while_others_write(tmp_pa
     home = tmp_path / "home"
     await (await Ledger.open(url_of(home), home)).close()
     voting = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.corrections.vote_loop", str(home), "r", stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "tests.corrections.vote_loop", url_of(home), str(home), "r",
+        stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert voting.stdout
     said: list[str] = []

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import sqlite3
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
 from corrections.ledger import Ledger
+from tests.corrections.raw import file_of, rows
 from tests.corrections.support import digest
 
 KILLS = 15
 STANDING = """
-SELECT blobs.sha256, people.person_key, group_concat(characters.slug)
+SELECT max(blobs.sha256), max(people.person_key), max(characters.slug)
 FROM votes JOIN blobs ON blobs.id = votes.blob_id JOIN people ON people.id = votes.person_id
 LEFT JOIN vote_labels ON vote_labels.vote_id = votes.id
 LEFT JOIN characters ON characters.id = vote_labels.character_id
@@ -29,10 +29,10 @@ ORDER BY h.id
 Place = tuple[str, str]  # picture, voter
 
 
-async def killed_after(folder: Path, round_: int, lines: int, pause: float) -> list[str]:
+async def killed_after(url: str, folder: Path, round_: int, lines: int, pause: float) -> list[str]:
     """Let the process vote, kill it some time after so many lines; all that it acknowledged."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.corrections.vote_loop", str(folder), str(round_),
+        sys.executable, "-m", "tests.corrections.vote_loop", url, str(folder), str(round_),
         cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
@@ -51,29 +51,28 @@ async def killed_after(folder: Path, round_: int, lines: int, pause: float) -> l
     return [line.strip() for line in said if line.endswith("\n")]
 
 
-async def test_every_acknowledged_vote_is_there_exactly_once(tmp_path: Path) -> None:
+async def test_every_acknowledged_vote_is_there_exactly_once(url: str, tmp_path: Path) -> None:
     dice = random.Random()
     acknowledged: defaultdict[Place, list[str]] = defaultdict(list)
     for round_ in range(KILLS):
-        for line in await killed_after(tmp_path, round_, dice.randrange(80), dice.random() * 0.02):
+        for line in await killed_after(url, tmp_path, round_, dice.randrange(80), dice.random() * 0.02):
             picture, voter, label = line.split()
             acknowledged[picture, voter].append(label)
     assert sum(map(len, acknowledged.values())) > KILLS
 
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", tmp_path)
+    ledger = await Ledger.open(url, tmp_path)
     voters = {ledger.person_key(("discord", f"{r}-{n}")): f"{r}-{n}" for r in range(KILLS) for n in range(3)}
     pictures = {digest(n): str(n) for n in range(50)}
     missing = [sha256 for sha256, name in pictures.items() if await ledger.picture(sha256) is None]
     await ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as file:
-        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert file.execute("PRAGMA foreign_key_check").fetchall() == []
-        known = {sha256 for (sha256,) in file.execute("SELECT sha256 FROM blobs")}
-        standing = [((pictures[s], voters[p]), label or "nobody") for s, p, label in file.execute(STANDING)]
-        history: defaultdict[Place, list[str]] = defaultdict(list)
-        for sha256, person, labels in file.execute(HISTORY):
-            history[pictures[sha256], voters[person]].append(",".join(json.loads(labels)) or "nobody")
-    file.close()
+    if file_of(url):
+        assert rows(url, "PRAGMA integrity_check") == [("ok",)]
+        assert rows(url, "PRAGMA foreign_key_check") == []
+    known = {sha256 for (sha256,) in rows(url, "SELECT sha256 FROM blobs")}
+    standing = [((pictures[s], voters[p]), label or "nobody") for s, p, label in rows(url, STANDING)]
+    history: defaultdict[Place, list[str]] = defaultdict(list)
+    for sha256, person, labels in rows(url, HISTORY):
+        history[pictures[sha256], voters[person]].append(",".join(json.loads(labels)) or "nobody")
 
     assert not known & set(missing), "the picture of a recorded post is there"
     assert len(dict(standing)) == len(standing), "one vote a person a picture"

@@ -15,6 +15,7 @@ from corrections.export.types import FORMATS, ExportQuery, Format, Policy
 from corrections.ledger import Ledger
 from corrections.review.types import Moderator
 from tests.corrections.exporting import ALL, OPEN, OPERATOR, TELEGRAM, Stage, manifest, rows, sha256_of, tree
+from tests.corrections.raw import change
 from tests.corrections.support import ANNA, BELA, CARO, GUILD, OTHER, moment
 
 
@@ -304,21 +305,16 @@ async def test_an_export_begins_anew_when_somebody_withdraws_meanwhile(stage: St
     assert left - told == {stays}
 
 
-async def test_one_that_never_holds_still_is_given_up(stage: Stage, tmp_path: Path) -> None:
+async def test_one_that_never_holds_still_is_given_up(stage: Stage, url: str, tmp_path: Path) -> None:
     ledger = stage.ledger
     for n in range(60):
         await stage.put(n, "loki", poster=(("discord", f"p{n}")))
     left = list(range(60))
-    import sqlite3
 
     def withdraw(part: float) -> None:
         """Another process, each time while the files are being written."""
         if part > 0.3 and left:
-            with sqlite3.connect(tmp_path / "ledger.db", timeout=5) as other:
-                other.execute(
-                    "UPDATE blobs SET erased_at = created_at WHERE sha256 = ?", (sha256_of(left.pop()),)
-                )
-            other.close()
+            change(url, "UPDATE blobs SET erased_at = created_at WHERE sha256 = ?", sha256_of(left.pop()))
 
     with pytest.raises(MovedOn):
         await ledger.exports.export(tmp_path / "out", ALL, OPEN, "imagefolder", OPERATOR, withdraw)

@@ -15,6 +15,7 @@ import pytest
 from corrections.errors import DiskFull, NothingToExport, OutExists, OutUnwritable
 from corrections.export.sinks import FolderSink, ZipSink
 from corrections.ledger import Ledger
+from tests.corrections.conftest import NewUrl
 from tests.corrections.exporting import ALL, OPEN, OPERATOR, Stage, tree
 from tests.corrections.many import fill
 from tests.corrections.support import moment
@@ -24,18 +25,18 @@ SECONDS = 120
 
 
 async def start(
-    tmp_path: Path, out: Path, form: str = "imagefolder", *more: str
+    url: str, tmp_path: Path, out: Path, form: str = "imagefolder", *more: str
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.corrections.export_once", str(tmp_path), str(out), form, *more),
+        *("-m", "tests.corrections.export_once", url, str(tmp_path), str(out), form, *more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
-async def run(tmp_path: Path, out: Path, form: str = "imagefolder", *more: str) -> tuple[int, str]:
-    process = await start(tmp_path, out, form, *more)
+async def run(url: str, tmp_path: Path, out: Path, form: str = "imagefolder", *more: str) -> tuple[int, str]:
+    process = await start(url, tmp_path, out, form, *more)
     said, complaints = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode is not None and not complaints, complaints.decode()
     return process.returncode, said.decode().splitlines()[-1]
@@ -80,15 +81,15 @@ async def test_nothing_to_export_is_one_sentence(ledger: Ledger, tmp_path: Path)
 
 @pytest.mark.parametrize(("name", "form"), [("out", "imagefolder"), ("out", "parquet"), ("out.zip", "csv")])
 async def test_a_full_disk_leaves_nothing_and_says_so(
-    ledger: Ledger, tmp_path: Path, name: str, form: str
+    ledger: Ledger, url: str, tmp_path: Path, name: str, form: str
 ) -> None:
     await fill(ledger, tmp_path, 12, size=3 << 20)
     await ledger.close()
     out = tmp_path / name
-    code, said = await run(tmp_path, out, form, str(2 << 20))
+    code, said = await run(url, tmp_path, out, form, str(2 << 20))
     assert (code, said.split(":")[0]) == (1, "DiskFull")
     assert not out.exists() and not left(tmp_path)
-    code, said = await run(tmp_path, out, form)
+    code, said = await run(url, tmp_path, out, form)
     assert code == 0 and json.loads(said)["items"] == 12
 
 
@@ -104,12 +105,12 @@ async def test_what_a_full_disk_says_is_turned_into_a_sentence(tmp_path: Path) -
 
 
 async def test_kill_leaves_no_half_snapshot_and_the_next_one_clears_up(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, url: str, tmp_path: Path
 ) -> None:
     await fill(ledger, tmp_path, MANY)
     await ledger.close()
     out = tmp_path / "out"
-    process = await start(tmp_path, out)
+    process = await start(url, tmp_path, out)
     assert process.stdout is not None
     async with asyncio.timeout(SECONDS):
         while await process.stdout.readline() != b"at 5\n":
@@ -117,20 +118,20 @@ async def test_kill_leaves_no_half_snapshot_and_the_next_one_clears_up(
     process.send_signal(signal.SIGKILL)
     await process.communicate()
     assert not out.exists() and len(left(tmp_path)) == 1
-    code, said = await run(tmp_path, out)
+    code, said = await run(url, tmp_path, out)
     assert code == 0 and json.loads(said)["items"] == MANY
     assert not left(tmp_path)
     # What was begun and killed has left no trace in the ledger either: another place, the same bytes.
-    code, again = await run(tmp_path, tmp_path / "again")
+    code, again = await run(url, tmp_path, tmp_path / "again")
     assert json.loads(again)["name"] == json.loads(said)["name"]
     assert tree(out) == tree(tmp_path / "again")
 
 
-async def test_interrupting_leaves_nothing_at_all(ledger: Ledger, tmp_path: Path) -> None:
+async def test_interrupting_leaves_nothing_at_all(ledger: Ledger, url: str, tmp_path: Path) -> None:
     await fill(ledger, tmp_path, MANY)
     await ledger.close()
     for name in ("out", "out.zip"):
-        process = await start(tmp_path, tmp_path / name)
+        process = await start(url, tmp_path, tmp_path / name)
         assert process.stdout is not None
         async with asyncio.timeout(SECONDS):
             while await process.stdout.readline() != b"at 4\n":
@@ -176,16 +177,17 @@ async def test_people_vote_while_it_is_written(ledger: Ledger, tmp_path: Path) -
     assert len(waits) > 5 and max(waits) < (loop.time() - begun) / 2, (waits, loop.time() - begun)
 
 
-async def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path) -> None:
+async def test_memory_does_not_grow_with_the_number_of_pictures(new_url: NewUrl, tmp_path: Path) -> None:
     peaks: dict[tuple[int, str], int] = {}
     for count in (500, 6_000):
         folder = tmp_path / f"{count}"
         folder.mkdir()
-        ledger = await Ledger.open(f"sqlite:///{folder}/ledger.db", folder)
+        url = new_url(folder)
+        ledger = await Ledger.open(url, folder)
         await fill(ledger, folder, count, size=20_000)
         await ledger.close()
         for form in ("imagefolder", "parquet"):
-            code, said = await run(folder, folder / form, form)
+            code, said = await run(url, folder, folder / form, form)
             found: dict[str, Any] = json.loads(said)
             assert code == 0 and found["items"] == count
             peaks[count, form] = found["peak_kib"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sqlite3
 import time
 from pathlib import Path
 
@@ -41,6 +40,8 @@ from corrections.tables import (
 )
 from corrections.types import Address, CommunitySettings
 from tests.corrections.conftest import Post
+from tests.corrections.many import number_on
+from tests.corrections.raw import everything, file_of
 from tests.corrections.support import (
     ANNA,
     BELA,
@@ -68,15 +69,7 @@ async def statuses(ledger: Ledger) -> list[str]:
         return list(await session.scalars(select(CaseRow.status).order_by(CaseRow.id)))
 
 
-def everything(path: Path) -> str:
-    """All rows of all tables, as text."""
-    with sqlite3.connect(path) as file:
-        tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        rows = [row for name in tables for row in file.execute(f'SELECT * FROM "{name}"')]
-    return "\n".join(map(repr, rows))
-
-
-async def test_nothing_of_them_is_left(ledger: Ledger, post: Post, tmp_path: Path) -> None:
+async def test_nothing_of_them_is_left(ledger: Ledger, post: Post, url: str, tmp_path: Path) -> None:
     mine = await post("mine", poster=PERSON)
     theirs = await post("theirs", poster=BELA)
     reply = Address("discord", "guild", "pictures", "our-answer")
@@ -104,13 +97,14 @@ async def test_nothing_of_them_is_left(ledger: Ledger, post: Post, tmp_path: Pat
             assert await session.scalar(select(func.count()).select_from(table)) == 0, table
         assert await session.scalar(select(CharacterRow.status).where(CharacterRow.slug == "rocket-raccoon"))
         assert not await session.scalar(select(CharacterRow.id).where(CharacterRow.proposed_by.is_not(None)))
-    kept = everything(tmp_path / "ledger.db")
+    kept = everything(url)
     for trace in (PERSON[1], key, digest("mine"), near_key("mine"), seen("mine").sha256, "our-answer"):
         assert trace not in kept, trace
-    for file in (tmp_path / "ledger.db", tmp_path / "ledger.db-wal"):  # nor between the rows
-        raw = file.read_bytes()
+    file = file_of(url)
+    for each in (file, file.with_name(f"{file.name}-wal")) if file else ():  # nor between the rows
+        raw = each.read_bytes()
         for trace in (PERSON[1], key, digest("mine"), near_key("mine"), seen("mine").sha256, "our-answer"):
-            assert trace.encode() not in raw, (file.name, trace)
+            assert trace.encode() not in raw, (each.name, trace)
     again = await ledger.privacy.forget(PERSON, moment(6))
     assert (again.pictures, again.votes, again.replies) == (0, 0, ())
 
@@ -297,7 +291,7 @@ async def test_a_picture_posted_by_another_at_that_moment_is_kept(
         assert await ledger.picture(digest(("shared", n))) == seen(("shared", n)).stored
 
 
-async def test_a_private_chat_loses_its_name(ledger: Ledger, post: Post, tmp_path: Path) -> None:
+async def test_a_private_chat_loses_its_name(ledger: Ledger, post: Post, url: str) -> None:
     home = ("discord", f"dm:{PERSON[1]}")
     mine = await post("mine", poster=PERSON, community=home[1])
     await ledger.vote(mine.prediction_id, PERSON, THOR, moment(1))
@@ -320,7 +314,7 @@ async def test_a_private_chat_loses_its_name(ledger: Ledger, post: Post, tmp_pat
 
     await ledger.work.write(snapshot)
     await ledger.privacy.forget(PERSON, moment(2))
-    kept = everything(tmp_path / "ledger.db")
+    kept = everything(url)
     for trace in (PERSON[1], "Rex", "rex"):
         assert trace not in kept, trace
     assert await ledger.community_settings(home) == CommunitySettings()
@@ -389,7 +383,7 @@ async def test_earlier_snapshots_list_what_was_withdrawn(ledger: Ledger, post: P
 
 
 async def test_no_later_export_has_it_and_an_earlier_one_says_so(
-    ledger: Ledger, post: Post, tmp_path: Path
+    ledger: Ledger, post: Post, url: str, tmp_path: Path
 ) -> None:
     """With the export itself, from a private chat of theirs as well."""
     home = f"dm:{PERSON[1]}"
@@ -416,7 +410,7 @@ async def test_no_later_export_has_it_and_an_earlier_one_says_so(
     found = {each.name: each.withdrawn for each in await ledger.exports.snapshots(operator)}
     assert found == {whole.name: 2, chat.name: 1, later.name: 0}
     assert len(await ledger.exports.withdrawn(operator, whole.name)) == 2
-    assert PERSON[1] not in everything(tmp_path / "ledger.db")
+    assert PERSON[1] not in everything(url)
 
 
 async def test_of_a_disk_that_refuses_nothing_is_half_forgotten(
@@ -448,6 +442,7 @@ async def test_thousands_of_pictures_go_within_a_minute(ledger: Ledger, post: Po
     for n in range(200):  # files in number; the disk's own speed is another matter
         store.put(f"{n:064x}", "webp", b"x")
     await ledger.work.write(_fill)
+    await ledger.work.write(number_on)
     began = time.perf_counter()
     done = await ledger.privacy.forget(ANNA, moment(1))
     seconds = time.perf_counter() - began

@@ -7,10 +7,9 @@ import csv
 import re
 import resource
 import signal
-import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from model.types import NOBODY
 from tests.corrections.conftest import Post
 from tests.corrections.exporting import ALL, OPEN, OPERATOR, Stage, manifest, rows, sha256_of
 from tests.corrections.many import fill
+from tests.corrections.raw import everything
 from tests.corrections.support import ANNA, BELA, CARO, GUILD, digest, moment
 
 MODERATOR = Moderator(("discord", "9"), GUILD)
@@ -72,11 +72,11 @@ TAKEN = (
 
 
 @pytest.mark.parametrize(("name", "reason"), REFUSED.items(), ids=lambda each: ascii(each)[:30])
-async def test_names_that_nobody_gets(ledger: Ledger, post: Post, name: str, reason: str) -> None:
+async def test_names_that_nobody_gets(ledger: Ledger, post: Post, url: str, name: str, reason: str) -> None:
     """By no way in: proposed, voted, added, accepted, renamed, decided."""
     done = await post(1)
     proposed = await ledger.propose("Somebody New", ANNA, GUILD, moment())
-    before = everything(ledger)
+    before = everything(url)
     ways: list[Any] = [lambda: ledger.propose(name, ANNA, GUILD, moment())]
     if name:
         review = ledger.review
@@ -93,13 +93,7 @@ async def test_names_that_nobody_gets(ledger: Ledger, post: Post, name: str, rea
     with pytest.raises(Exception, match=r"^[^\n]*$") as refused:
         await ledger.vote(done.prediction_id, ANNA, frozenset({name}), moment())
     assert type(refused.value).__name__ == "UnknownLabel"
-    assert everything(ledger) == before
-
-
-def everything(ledger: Ledger) -> list[str]:
-    """All rows of all tables."""
-    with closing(sqlite3.connect(f"{ledger.work.engine.url.database}")) as database:
-        return list(database.iterdump())
+    assert everything(url) == before
 
 
 async def test_names_that_are_taken_leave_harmlessly_in_every_format(ledger: Ledger, tmp_path: Path) -> None:
@@ -212,9 +206,9 @@ async def test_a_vote_on_a_deleted_message_and_on_a_forgotten_picture(ledger: Le
 ROUNDS = 15
 
 
-async def decider(folder: Path, person: str, slug: str) -> asyncio.subprocess.Process:
+async def decider(url: str, folder: Path, person: str, slug: str) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.corrections.decide_once", str(folder), person, slug,
+        sys.executable, "-m", "tests.corrections.decide_once", url, str(folder), person, slug,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert await answer_of(process) == ["ready"]
@@ -228,7 +222,7 @@ async def answer_of(process: asyncio.subprocess.Process) -> list[str]:
 
 
 async def test_two_moderators_in_two_processes_at_the_same_instant(
-    ledger: Ledger, post: Post, tmp_path: Path
+    ledger: Ledger, post: Post, url: str, tmp_path: Path
 ) -> None:
     """One decides, the other is told what was decided: never both, never half of each."""
     cases: list[tuple[int, int]] = []
@@ -238,7 +232,7 @@ async def test_two_moderators_in_two_processes_at_the_same_instant(
         case = await Stage(ledger).case_of(done.prediction_id)
         cases.append((case, (await ledger.review.case(MODERATOR, case)).revision))
     people = {"11": "thor", "12": "loki"}
-    both = [await decider(tmp_path, person, slug) for person, slug in people.items()]
+    both = [await decider(url, tmp_path, person, slug) for person, slug in people.items()]
     try:
         for case, revision in cases:
             for process in both:
@@ -280,17 +274,17 @@ def little_room(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("form", FORMATS)
 async def test_a_full_disk_in_the_middle_of_an_export_leaves_nothing(
-    ledger: Ledger, tmp_path: Path, form: Format
+    ledger: Ledger, url: str, tmp_path: Path, form: Format
 ) -> None:
     """Neither at the place nor beside it nor in the ledger; votes go on; afterwards it works."""
     await fill(ledger, tmp_path, 6, size=3 << 20)
-    before = everything(ledger)
+    before = everything(url)
     for name in ("out", "out.zip"):
         write = ledger.exports.archive if name.endswith("zip") else ledger.exports.export
         with little_room(2 << 20), pytest.raises(DiskFull, match=r"^the disk is full: [^\n]*$"):
             await write(tmp_path / name, ALL, OPEN, form, OPERATOR)
         assert {each.name for each in tmp_path.iterdir() if each.name.startswith(("out", ".out"))} == set()
-    assert everything(ledger) == before
+    assert everything(url) == before
     assert await ledger.exports.snapshots(OPERATOR) == []
     assert (await ledger.exports.export(tmp_path / "out", ALL, OPEN, form, OPERATOR)).items == 6
 

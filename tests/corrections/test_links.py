@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from corrections.ledger import Ledger
 from corrections.links import TOKEN_BYTES
+from tests.corrections.raw import everything, rows
 from tests.corrections.support import ANNA, GUILD, NOON, OTHER, moment
 
 
@@ -90,14 +90,11 @@ async def test_what_is_no_token_opens_nothing(ledger: Ledger, token: str) -> Non
     assert await ledger.links.redeem("download", token, NOON) is None
 
 
-async def test_the_database_knows_neither_token_nor_person(ledger: Ledger, tmp_path: Path) -> None:
+async def test_the_database_knows_neither_token_nor_person(ledger: Ledger, url: str) -> None:
     token = await ledger.links.make("login", NOON, 10, ("discord", "80351110224678912"), GUILD)
     assert len(base64.urlsafe_b64decode(token.partition(".")[0] + "=")) == TOKEN_BYTES
-    with sqlite3.connect(tmp_path / "ledger.db") as database:
-        everything = "\n".join(database.iterdump())
-    database.close()
-    assert token.partition(".")[0] not in everything
-    assert "80351110224678912" not in everything
+    assert token.partition(".")[0] not in everything(url)
+    assert "80351110224678912" not in everything(url)
 
 
 async def test_a_session_goes_on_until_it_is_ended(ledger: Ledger) -> None:
@@ -113,13 +110,11 @@ async def test_a_session_goes_on_until_it_is_ended(ledger: Ledger) -> None:
     assert not await ledger.links.alive(link.session)
 
 
-async def test_old_links_are_swept_away(ledger: Ledger, tmp_path: Path) -> None:
+async def test_old_links_are_swept_away(ledger: Ledger, url: str) -> None:
     for _ in range(3):
         await ledger.links.make("login", NOON, 10)
     await ledger.links.make("login", moment(60 * 24 * 40), 10)
-    with sqlite3.connect(tmp_path / "ledger.db") as database:
-        assert database.execute("SELECT count(*) FROM links").fetchone() == (1,)
-    database.close()
+    assert rows(url, "SELECT count(*) FROM links") == [(1,)]
 
 
 async def test_the_link_of_a_group_that_moves_opens_what_it_has_become(ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-import sqlite3
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from corrections.review.types import Moderator
 from corrections.tables import CaseRow, FeatureRow, MemoryChangeRow, PostRow, PredictionRow
 from corrections.types import Community, Person, Recalled, Recorded
 from model.types import Answer, Ranked, Verdict
+from tests.corrections.raw import change, file_of
 from tests.corrections.support import (
     ANNA,
     BELA,
@@ -208,14 +209,12 @@ async def test_names_that_change(ledger: Ledger, posting: Posting) -> None:
     assert await told(ledger) == [("a", ("loki",), False)]
 
 
-async def test_a_refused_name_is_not_said(ledger: Ledger, posting: Posting) -> None:
+async def test_a_refused_name_is_not_said(ledger: Ledger, posting: Posting, url: str) -> None:
     first = await posting("a")
     name = await ledger.propose("Zorblax", ANNA, ("telegram", "guild"), moment())
     case = await decide(ledger, first, ("loki",))
-    async with ledger.work.engine.begin() as connection:  # as after an approval that was accepted elsewhere
-        await connection.exec_driver_sql(
-            "UPDATE cases SET decided = ? WHERE id = ?", (f'["{name.slug}"]', case)
-        )
+    # As after an approval that was accepted elsewhere.
+    change(url, "UPDATE cases SET decided = ? WHERE id = ?", f'["{name.slug}"]', case)
     version = await ledger.memory.version()
     await ledger.review.refuse(OPERATOR, name.slug, moment(3))
     assert await told(ledger) == [] and (await ledger.memory.changes(version)).everything
@@ -254,9 +253,7 @@ async def test_what_was_seen_goes_with_the_bytes(ledger: Ledger, posting: Postin
     assert (one.leans, one.there) == (False, False)
 
 
-async def test_whoever_is_forgotten_is_not_remembered(
-    ledger: Ledger, posting: Posting, tmp_path: Path
-) -> None:
+async def test_whoever_is_forgotten_is_not_remembered(ledger: Ledger, posting: Posting, url: str) -> None:
     mine, theirs = await posting("a"), await posting("b", poster=BELA)
     for each in (mine, theirs):
         await decide(ledger, each, ("loki",))
@@ -266,8 +263,9 @@ async def test_whoever_is_forgotten_is_not_remembered(
     assert (await ledger.memory.changes(version)).cases
     assert await told(ledger) == [("b", ("loki",), False)] and await kept(ledger) == 1
     trace = np.asarray(embedding("a"), dtype="<f4").tobytes()
-    for file in (tmp_path / "ledger.db", tmp_path / "ledger.db-wal"):
-        assert trace not in file.read_bytes(), file.name
+    file = file_of(url)
+    for each in (file, file.with_name(f"{file.name}-wal")) if file else ():
+        assert trace not in each.read_bytes(), each.name
 
 
 async def test_features_come_back_as_they_were_seen(ledger: Ledger, posting: Posting) -> None:
@@ -294,14 +292,12 @@ async def test_features_come_back_as_they_were_seen(ledger: Ledger, posting: Pos
         "embedding = CAST(x'0000c07f' || substr(embedding, 5) AS BLOB)",
     ],
 )
-async def test_a_damaged_row_is_not_believed(
-    ledger: Ledger, posting: Posting, tmp_path: Path, harm: str
-) -> None:
+async def test_a_damaged_row_is_not_believed(ledger: Ledger, posting: Posting, url: str, harm: str) -> None:
     first = await posting("a")
     await decide(ledger, first, ("loki",))
-    with sqlite3.connect(tmp_path / "ledger.db") as file:
-        file.execute(f"UPDATE features SET {harm}")
-    file.close()
+    if file_of(url) is None:
+        harm = re.sub(r"x'(\w*)'", r"'\\x\1'::bytea", harm).replace("CAST(", "(").replace(" AS BLOB", "")
+    change(url, f"UPDATE features SET {harm}")
     (one,) = await all_of(ledger)
     assert await ledger.memory.features([one.blob]) == ({}, [one.blob])
     again = features("b2", embedding("again"), MARKS, (Ranked("loki", 0.9),))

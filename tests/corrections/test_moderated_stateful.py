@@ -14,7 +14,6 @@ import dataclasses
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
@@ -44,6 +43,7 @@ from corrections.review.types import Filter, Moderator
 from corrections.types import Address, Character, Community, Person
 from model.near import is_near
 from model.types import NOBODY
+from tests.corrections import raw
 from tests.corrections.exporting import rows
 from tests.corrections.moderated_model import (
     FLAT,
@@ -58,6 +58,7 @@ from tests.corrections.moderated_model import (
     World,
     key_of,
 )
+from tests.corrections.places import Files, Place
 from tests.corrections.support import answer, seen
 
 T = TypeVar("T")
@@ -104,6 +105,8 @@ SHARES = Policy(True, 0.2, 0.4)
 class Moderated(RuleBasedStateMachine):
     """Three communities on two platforms and private chats, two processes, one ledger."""
 
+    where: Place = Files()
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -118,22 +121,22 @@ class Moderated(RuleBasedStateMachine):
     @initialize(auto=st.booleans(), posts=st.lists(POSTS, min_size=5, max_size=9))
     def begin(self, auto: bool, posts: list[Posting]) -> None:
         self.agreement = ReviewRules(2, 0.9, 0, "agreed" if auto else "never")
+        self.url = self.where.fresh(self.folder)
         self.ledgers = [self.opened(), self.opened()]
-        self.database = sqlite3.connect(self.folder / "ledger.db")
         known = self.run(self.ledger.characters())
         self.world = World(each.slug for each in known)
         for posting in posts:
             self.posts(posting)
 
     def opened(self) -> Ledger:
-        return self.run(Ledger.open(f"sqlite:///{self.folder}/ledger.db", self.folder, review=self.agreement))
+        return self.run(Ledger.open(self.url, self.folder, review=self.agreement))
 
     def teardown(self) -> None:
         for each in self.ledgers:
             self.run(each.close())
-        if hasattr(self, "database"):
-            self.database.close()
         self.runner.close()
+        if hasattr(self, "url"):
+            self.where.drop(self.url)
         shutil.rmtree(self.folder)
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
@@ -150,7 +153,7 @@ class Moderated(RuleBasedStateMachine):
         return self.now
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        return self.database.execute(query, values).fetchall()
+        return raw.rows(self.url, query, *values)
 
     # -- people --------------------------------------------------------------------------------------
 
@@ -304,8 +307,7 @@ class Moderated(RuleBasedStateMachine):
         self.no_trace(traces, set(mine) - left)
 
     def no_trace(self, traces: set[str], forgotten: set[str]) -> None:
-        tables = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
+        for table in raw.tables(self.url):
             # An earlier snapshot says by their hashes which of its pictures a retraining must leave out.
             wanted = traces - forgotten if table == "snapshot_items" else traces
             said = "\n".join(map(repr, self.rows(f'SELECT * FROM "{table}"')))
@@ -495,14 +497,14 @@ class Moderated(RuleBasedStateMachine):
             assert action in (("auto", "approve") if bulk else ("auto",))
             person = by.person if by is not None and action == "approve" else None
             before = (case.status, case.decided, case.at)
-            case.at = datetime.fromisoformat(at).replace(tzinfo=UTC)
+            case.at = at if isinstance(at, datetime) else datetime.fromisoformat(at).replace(tzinfo=UTC)
             self.world.history.append(
                 Entry(person, number, action, before, case.skipped, case.at, person is not None)
             )
             case.status, case.decided, case.skipped = status, decided, False
             event(f"approved by {action}")
 
-    def decided(self) -> list[tuple[int, str, Labels | None, Community, str]]:
+    def decided(self) -> list[tuple[int, str, Labels | None, Community, str | datetime]]:
         found = self.rows(
             "SELECT cases.id, status, decided, platform, native, decided_at FROM cases"
             " JOIN communities ON communities.id = community_id ORDER BY cases.id"
@@ -783,8 +785,9 @@ class Moderated(RuleBasedStateMachine):
 MORE = "WHOSTHAT_EXAMPLES" in os.environ
 pytestmark = [pytest.mark.long, pytest.mark.timeout(36_000 if MORE else 600)]
 
+
 TestModerated = Moderated.TestCase
-TestModerated.settings = settings(
+TestModerated.settings = SETTINGS = settings(
     max_examples=int(os.environ.get("WHOSTHAT_EXAMPLES", "8")),
     stateful_step_count=int(os.environ.get("WHOSTHAT_STEPS", "30")),
     derandomize=not MORE,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import stat
 from pathlib import Path
 
 import pytest
 
+from corrections.engine import create_engine, writers
 from corrections.errors import (
     BadUrl,
     LedgerClosed,
@@ -23,7 +23,8 @@ from corrections.errors import (
 from corrections.ledger import Ledger
 from corrections.people import load_secret
 from corrections.types import VoteReceipt
-from tests.corrections.support import ANNA, BELA, address, answer, moment, seen
+from tests.corrections.raw import change, everything, file_of
+from tests.corrections.support import ANNA, BELA, ON_SQLITE, address, answer, moment, seen
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -51,24 +52,22 @@ async def test_a_wrong_address(url: str, says: str, tmp_path: Path) -> None:
     await refuse(url, tmp_path, BadUrl, says)
 
 
+@ON_SQLITE
 async def test_a_file_that_is_no_database(url: str, tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"a letter to my grandmother " * 100)
     await refuse(url, tmp_path, NotALedger, "is not a ledger")
     assert (tmp_path / "ledger.db").read_bytes().startswith(b"a letter")
 
 
-async def test_a_database_of_something_else(url: str, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "ledger.db") as file:
-        file.execute("CREATE TABLE recipes (name TEXT)")
-    file.close()
+async def test_a_database_of_something_else(blank_url: str, tmp_path: Path) -> None:
+    url = blank_url
+    change(url, "CREATE TABLE recipes (name TEXT)")
     await refuse(url, tmp_path, NotALedger, "database of something else")
 
 
 async def test_a_newer_schema(url: str, tmp_path: Path) -> None:
     await (await Ledger.open(url, tmp_path)).close()
-    with sqlite3.connect(tmp_path / "ledger.db") as file:
-        file.execute("UPDATE alembic_version SET version_num = '9999'")
-    file.close()
+    change(url, "UPDATE alembic_version SET version_num = '9999'")
     await refuse(url, tmp_path, SchemaTooNew, "newer version of this program")
 
 
@@ -92,14 +91,13 @@ async def test_a_read_only_folder(tmp_path: Path) -> None:
 async def test_a_database_that_another_process_holds(url: str, tmp_path: Path) -> None:
     ledger = await Ledger.open(url, tmp_path, busy_timeout=0.2)
     done = await ledger.record(address(1), 0, ANNA, seen(1), "b", "l", answer(), 1.0, moment())
-    holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    await refuse(url, tmp_path, LedgerLocked, "another process is writing")
-    with pytest.raises(LedgerLocked, match="does not let go"):
-        await ledger.vote(done.prediction_id, BELA, frozenset({"thor"}), moment())
-    assert await ledger.prediction(done.prediction_id) is not None  # reading goes on meanwhile
-    holder.execute("COMMIT")
-    holder.close()
+    engine = create_engine(url)
+    async with writers(engine).begin():
+        await refuse(url, tmp_path, LedgerLocked, "another process is writing")
+        with pytest.raises(LedgerLocked, match="does not let go"):
+            await ledger.vote(done.prediction_id, BELA, frozenset({"thor"}), moment())
+        assert await ledger.prediction(done.prediction_id) is not None  # reading goes on meanwhile
+    await engine.dispose()
     assert (await ledger.vote(done.prediction_id, BELA, frozenset({"thor"}), moment())).changed
     await ledger.close()
 
@@ -166,5 +164,6 @@ async def test_nothing_in_the_files_says_who_anybody_is(url: str, tmp_path: Path
     await ledger.vote(done.prediction_id, who, frozenset({"thor"}), moment())
     await ledger.close()
     kept = contents(tmp_path)
-    assert {"ledger.db", "person.key"} <= set(kept)
+    assert {"person.key"} <= set(kept) and (file_of(url) is None or "ledger.db" in kept)
+    assert who[1] not in everything(url)
     assert not [name for name, content in kept.items() if who[1].encode() in content]

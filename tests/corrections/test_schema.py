@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,8 @@ from corrections.engine import create_engine
 from corrections.ledger import Ledger
 from corrections.schema import configuration, upgrade
 from corrections.tables import Table
+from tests.corrections.raw import change
+from tests.corrections.support import ON_SQLITE
 
 TABLES = {
     "communities",
@@ -41,23 +42,31 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, Table.metadata))
 
 
-async def test_the_migrated_tables_are_those_of_the_code(url: str) -> None:
+async def test_the_migrated_tables_are_those_of_the_code(blank_url: str) -> None:
+    await upgrade(blank_url)
+    engine = create_engine(blank_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+    assert set(Table.metadata.tables) >= TABLES
+
+
+@ON_SQLITE
+async def test_commits_are_durable_and_references_hold(url: str) -> None:
     await upgrade(url)
     engine = create_engine(url)
     async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
         pragmas = [
             (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     await engine.dispose()
     assert pragmas == ["wal", 2, 1]
-    assert set(Table.metadata.tables) >= TABLES
 
 
-async def test_the_comparison_would_notice(url: str) -> None:
-    await upgrade(url, "0001")
-    engine = create_engine(url)
+async def test_the_comparison_would_notice(blank_url: str) -> None:
+    await upgrade(blank_url, "0001")
+    engine = create_engine(blank_url)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) != []
     await engine.dispose()
@@ -75,17 +84,16 @@ def test_the_revisions_are_one_line() -> None:
 
 @pytest.mark.parametrize("revision", revisions())
 async def test_a_file_of_any_revision_is_brought_up_and_keeps_what_it_has(
-    url: str, tmp_path: Path, revision: str
+    blank_url: str, tmp_path: Path, revision: str
 ) -> None:
-    await upgrade(url, revision)
-    with sqlite3.connect(tmp_path / "ledger.db") as file:
-        file.execute("INSERT INTO communities VALUES (7, 'discord', 'guild', '2026-03-01 12:00:00')")
-        file.execute(
-            "INSERT INTO cases (id, community_id, status, created_at) "
-            "VALUES (8, 7, 'open', '2026-03-01 12:00:00')"
-        )
-    file.close()
-    ledger = await Ledger.open(url, tmp_path)
+    await upgrade(blank_url, revision)
+    change(blank_url, "INSERT INTO communities VALUES (7, 'discord', 'guild', '2026-03-01 12:00:00')")
+    change(
+        blank_url,
+        "INSERT INTO cases (id, community_id, status, created_at)"
+        " VALUES (8, 7, 'open', '2026-03-01 12:00:00')",
+    )
+    ledger = await Ledger.open(blank_url, tmp_path)
     assert await ledger.resolve("iron man")
     async with ledger.work.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
@@ -94,9 +102,9 @@ async def test_a_file_of_any_revision_is_brought_up_and_keeps_what_it_has(
     assert [tuple(row) for row in rows] == [(8, 7, "open")]
 
 
-async def test_several_may_open_a_new_ledger_at_once(url: str, tmp_path: Path) -> None:
+async def test_several_may_open_a_new_ledger_at_once(blank_url: str, tmp_path: Path) -> None:
     async with asyncio.timeout(60):
-        ledgers = await asyncio.gather(*(Ledger.open(url, tmp_path) for _ in range(4)))
+        ledgers = await asyncio.gather(*(Ledger.open(blank_url, tmp_path) for _ in range(4)))
     assert len({ledger.person_key(("discord", "1")) for ledger in ledgers}) == 1
     for ledger in ledgers:
         assert len(await ledger.characters()) == 18

@@ -137,9 +137,9 @@ async def test_what_was_not_read_yet_is_read_at_the_next_start(
     await later.close()
 
 
-async def test_a_ledger_of_the_first_version_learns_to_read(url: str, tmp_path: Path) -> None:
-    await upgrade(url, "0002")
-    ledger = await Ledger.open(url, tmp_path)
+async def test_a_ledger_of_the_first_version_learns_to_read(blank_url: str, tmp_path: Path) -> None:
+    await upgrade(blank_url, "0002")
+    ledger = await Ledger.open(blank_url, tmp_path)
     assert (await ledger.suggest("gtx"))[0].slug == "iron-man"
     await ledger.close()
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from corrections.errors import Withdrawn
 from corrections.ledger import Ledger
 from corrections.types import VoteReceipt
+from tests.corrections.places import Databases, Files, Place
 from tests.corrections.support import address, answer, digest, moment, seen
 
 MESSAGES = st.integers(0, 5)
@@ -25,6 +27,8 @@ Voter = tuple[str, str]
 
 class LedgerMachine(RuleBasedStateMachine):
     """One community, a few messages with a few pictures, a few voters."""
+
+    place: Place = Files()
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,11 +44,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.ledger = self.runner.run(Ledger.open(f"sqlite:///{self.folder}/ledger.db", self.folder))
+        self.url = self.place.fresh(self.folder)
+        self.ledger = self.runner.run(Ledger.open(self.url, self.folder))
 
     def teardown(self) -> None:
         self.runner.run(self.ledger.close())
         self.runner.close()
+        self.place.drop(self.url)
         shutil.rmtree(self.folder)
 
     @rule(message=MESSAGES, picture=PICTURES)
@@ -152,8 +158,15 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (self.runner.run(self.ledger.picture(digest(picture))) is not None) == live
 
 
+class OnPostgres(LedgerMachine):
+    """The same on PostgreSQL."""
+
+    place = Databases()
+
+
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(
+TestLedgerOnPostgres = pytest.mark.usefixtures("server")(OnPostgres.TestCase)
+TestLedger.settings = TestLedgerOnPostgres.settings = settings(
     max_examples=8,
     stateful_step_count=20,
     deadline=None,

@@ -1,7 +1,7 @@
 """A process that votes as fast as it can and says so after each vote; made to be killed.
 
-``python -m tests.corrections.vote_loop FOLDER ROUND``: three voters record pictures and vote on them, over
-and over, with another label each time; after each vote has returned, ``picture voter label`` is printed.
+``python -m tests.corrections.vote_loop URL FOLDER ROUND``: three voters record pictures and vote on them,
+over and over, with another label each time; after each vote has returned, ``picture voter label`` is printed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tests.corrections.support import ANNA, address, answer, moment, seen
 LABELS = ("thor", "loki", "hulk", "nobody")
 
 
-async def main(folder: Path, round_: str) -> None:
-    ledger = await Ledger.open(f"sqlite:///{folder}/ledger.db", folder)
+async def main(url: str, folder: Path, round_: str) -> None:
+    ledger = await Ledger.open(url, folder)
     say("ready")
 
     async def voter(name: int) -> None:
@@ -39,4 +39,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
