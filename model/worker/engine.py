@@ -197,7 +197,8 @@ class Engine:
             characters_kept=self.options.characters_kept,
         )
         for sentence in missed:
-            log.warning("%s", sentence)
+            # an older bundle is as good as it was; what can never be said is worth a warning
+            log.log(logging.WARNING if classifier.info.targets.sure else logging.INFO, "%s", sentence)
         return classifier
 
     async def look(self, picture: bytes, sha256: str, key: str, keep: bool) -> Sight:

@@ -124,7 +124,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.runner.run(self.ledger.close())
-        self.begin()
+        self.ledger = self.runner.run(Ledger.open(self.url, self.folder))
         self.deleted -= self.rumours  # remembered only for as long as a picture may still be looked at
         self.rumours.clear()
 
