@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from corrections.disk import sync_folder
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FORMAT = re.compile(r"[a-z0-9]{1,8}")
 _DRAFT = ".tmp"
@@ -66,9 +68,9 @@ class BlobStore:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         if new_folder:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         return True
 
     def get(self, sha256: str, suffix: str) -> bytes | None:
@@ -106,13 +108,3 @@ class BlobStore:
 def digest(content: bytes) -> str:
     """SHA-256 in hexadecimal. Blocking."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to the disk, where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

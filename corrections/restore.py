@@ -21,6 +21,7 @@ from pathlib import Path
 from corrections import schema
 from corrections.archive import DATABASE, MANIFEST, Header, Manifest, copy, digest_in, members
 from corrections.backup import check, ledger_file
+from corrections.disk import sync_folder
 from corrections.errors import BackupError, InUse, SchemaTooNew
 from corrections.lock import LOCK_FILE, DataDirLock
 from corrections.people import KEY_FILE, Pseudonyms, load_secret
@@ -223,20 +224,11 @@ def _swap(staging: Path, data_dir: Path, database: Path, there: list[Path]) -> P
             if (staging / name).exists():
                 shutil.move(staging / name, place)
                 moved.append((staging / name, place))
-        _sync(data_dir, database.parent)
+        for folder in (data_dir, database.parent):
+            sync_folder(folder)
     except OSError:
         for place, now in reversed(moved):
             with contextlib.suppress(OSError):
                 shutil.move(now, place)
         raise
     return kept
-
-
-def _sync(*folders: Path) -> None:
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)

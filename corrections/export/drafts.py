@@ -50,13 +50,3 @@ def remove_leftovers(out: Path) -> None:
                     left.unlink()
             finally:
                 os.close(descriptor)
-
-
-def sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where that is possible."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

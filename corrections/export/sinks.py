@@ -16,8 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
+from corrections.disk import sync_folder
 from corrections.errors import DiskFull, ExportError, OutExists, OutUnwritable
-from corrections.export.drafts import draft_of, locked, remove_leftovers, sync
+from corrections.export.drafts import draft_of, locked, remove_leftovers
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MODE = 0o644
@@ -163,7 +164,7 @@ class FolderSink:
         if self.out.is_dir():
             self.out.rmdir()
         self._draft.rename(self.out)
-        sync(self.out.parent)
+        sync_folder(self.out.parent)
 
     def _made(self, path: str) -> Path:
         whole = self._draft / path
@@ -244,7 +245,7 @@ class ZipSink:
         """Give it its name."""
         self._check()
         self._draft.replace(self.out)
-        sync(self.out.parent)
+        sync_folder(self.out.parent)
 
     def _check(self) -> None:
         if self.out.is_dir():

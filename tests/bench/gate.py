@@ -1,6 +1,6 @@
 """``make bench-gate``: does the gate refuse what is truly worse, and promote what is truly better?
 
-Real heads on the embedded model's features of the project's pictures, cross-fitted over the training and
+Real heads on what the wheel's backbone sees in the project's pictures, cross-fitted over the training and
 the validation part (the test part is not touched). The true difference of two heads is that over all 4,923
 pictures, each of them held out; each ruling is on an evaluation set drawn from them with replacement. See
 docs/training.md, section *Gate*, for what each kind of candidate is.
