@@ -66,7 +66,7 @@ bench-life: setup-dev ## whether the bot gets better by being corrected, drawn
 lock: ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile -q $(LOCK) pyproject.toml -o requirements/run.txt
-	@$(BIN)/uv pip compile -q $(LOCK) pyproject.toml --extra dev --extra training --extra postgres \
+	@$(BIN)/uv pip compile -q $(LOCK) pyproject.toml --extra dev --extra training --extra postgres --extra ray \
 		--override requirements/without-torch.txt -c requirements/run.txt -o requirements/dev.txt
 	@echo asyncpg | $(BIN)/uv pip compile -q $(LOCK) -c requirements/dev.txt - -o requirements/postgres.txt
 LOCK := --upgrade --universal --python-version 3.11 --no-annotate --no-header --generate-hashes \
