@@ -8,9 +8,25 @@ each line of standard input (a file's name) with the milliseconds that it took.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
+
+from tests.bench.rows import ROOT, environ
+
+NAME = "pipeline"
+
+
+def made(folder: Path) -> Path:
+    """The network in a folder, written by another process: this one shall not import torch."""
+    subprocess.run(
+        [sys.executable, "-m", "tests.bench.peer", "--make", str(folder)],
+        cwd=ROOT,
+        check=True,
+        env=environ(),
+    )
+    return folder
 
 
 def make(folder: Path) -> None:
