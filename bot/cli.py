@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from bot import cli_console, cli_corrections, cli_models, cli_operators
+from bot import cli_console, cli_corrections, cli_models, cli_operators, cli_worker
 from bot.cli_support import Bar, Config, read_settings, run_main
 from training import cli_evaluate
 from training.cli import app as training_app
@@ -31,6 +30,7 @@ cli_operators.register(app)
 cli_corrections.register(app)
 cli_console.register(app)
 cli_models.register(app)
+cli_worker.register(app)
 cli_evaluate.register(app, lambda config: _in_service(config))
 
 
@@ -78,20 +78,6 @@ def identify(
     console = Console(stderr=True, highlight=False)
     with Bar(console) as progress:
         sys.exit(run_main(identify_all(settings, pictures, as_json, progress)))
-
-
-@app.command()
-def worker(
-    listen: Annotated[
-        str, typer.Option(help="unix:/PATH or tcp://HOST:PORT; anybody who reaches it may ask.")
-    ] = "tcp://127.0.0.1:8787",
-    config: Config = None,
-) -> None:
-    """Run only what looks at pictures, for bots elsewhere (worker.url)."""
-    from bot.app import following
-    from model.worker.process import run_worker
-
-    sys.exit(run_worker(replace(following(read_settings(config)), listen=listen)))
 
 
 def main() -> None:
