@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from model.bundle import Bundle, read_bundle
-from model.errors import BackendMissing, BundleDamaged, BundleError
+from model.errors import BackendMissing, BundleDamaged, BundleError, LevelRefused
+from model.levels import levels_of
 from model.preprocess import Floats, Pixels, Preprocess
-from model.types import BundleInfo
+from model.types import LEVELS, BundleInfo
 
 BACKENDS = ("auto", "onnx", "torch")
 Progress = Callable[[str, float], None]
@@ -47,6 +48,7 @@ def load_classifier(
     backend: str = "auto",
     models_dir: Path,
     threads: int = 0,
+    level: str = "exact",
     progress: Progress | None = None,
 ) -> Classifier:
     """Load a model and warm it up with one dummy run.
@@ -57,14 +59,20 @@ def load_classifier(
             Runtime where the bundle has that form, else torch on the CPU.
         models_dir: where the embedded model and downloads are kept.
         threads: how many CPU threads one run may take; 0 leaves it to the library.
+        level: one of `model.types.LEVELS`.
 
     Raises:
+        LevelRefused: the bundle does not admit that level, or its file is not as it was.
         BundleError: it cannot be loaded; the message is one sentence.
     """
+    if level not in LEVELS:
+        raise BundleError(f"there is no level {level!r}; it is one of {', '.join(LEVELS)}")
     if backend not in BACKENDS:
         raise BundleError(f"there is no backend {backend!r}; it is one of {', '.join(BACKENDS)}")
     folder = find_bundle(use, models_dir=models_dir, progress=progress)
     bundle = read_bundle(folder)
+    if level not in levels_of(bundle):
+        raise LevelRefused(f"{bundle.info.id} does not admit the level {level}")
     chosen = choose_backend(bundle, backend)
     if progress is not None:
         progress("loading the model", 0.0)

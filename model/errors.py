@@ -9,7 +9,8 @@ ModelError
 └── BundleError             a model that cannot be loaded, said in one sentence
     ├── BundleMissing       there is nothing at that place
     ├── BundleDamaged       its files do not match its manifest, or do not parse
-    └── BackendMissing      what would run it is not installed
+    ├── BackendMissing      what would run it is not installed
+    └── LevelRefused        a level of speed that this bundle does not admit, or whose file is not as it was
 """
 
 from __future__ import annotations
@@ -81,3 +82,7 @@ class BundleDamaged(BundleError):
 
 class BackendMissing(BundleError):
     """What would run it is not installed."""
+
+
+class LevelRefused(BundleError):
+    """A level of speed that this bundle does not admit, or whose file is not as it was."""

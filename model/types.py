@@ -13,6 +13,9 @@ from typing import Protocol
 NOBODY = "nobody"
 """The class (and verdict) of a picture of nobody on the list. No character can have this slug."""
 
+LEVELS = ("exact", "fast", "turbo")
+"""How a bundle may be run, the most exact first; which of them a bundle admits says `model.levels`."""
+
 
 class Verdict(StrEnum):
     """How an answer may be put into words."""
