@@ -1,24 +1,20 @@
 """Fetching pictures from addresses that strangers give.
 
 Two doors: `fetch_from_hosts` for attachments (a list of hosts, no redirects), `fetch_public` for links that
-a person typed (public addresses only, each redirect checked again). Addresses are checked when the socket is
-about to be opened, not before, so that a name cannot change its mind in between (DNS rebinding).
+a person typed (public addresses only, see `training.public_addresses`; each redirect checked again).
 """
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yarl import URL
 
 from bot.errors import FetchError
+from training.public_addresses import Allowed, NotPublic, PublicResolver, check_literal, is_public
 
 TRIES = 3
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_read=10)
@@ -29,35 +25,7 @@ class _Interrupted(FetchError):
     """The network's trouble, which may pass: fetching can be tried again."""
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could mean."""
-    ip = ipaddress.ip_address(address)
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_global and not ip.is_multicast
-
-
-class _Checked(AbstractResolver):
-    """Resolves names, but only to addresses that ``allowed`` lets through."""
-
-    def __init__(self, allowed: Callable[[str], bool]) -> None:
-        self._inner = ThreadedResolver()
-        self._allowed = allowed
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if not all(self._allowed(each["host"]) for each in found):
-            raise FetchError("link-refused", f"{host} is not a public address")
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-async def fetch_public(
-    link: str, max_bytes: int, allowed: Callable[[str], bool] = is_public, trust: Any = None
-) -> bytes:
+async def fetch_public(link: str, max_bytes: int, allowed: Allowed = is_public, trust: Any = None) -> bytes:
     """Fetch a picture from a link that a person gave.
 
     Args:
@@ -69,10 +37,10 @@ async def fetch_public(
     Raises:
         FetchError: refused, gone, too large or too slow.
     """
-    connector = aiohttp.TCPConnector(resolver=_Checked(allowed), use_dns_cache=False, ssl=trust or True)
+    connector = aiohttp.TCPConnector(resolver=PublicResolver(allowed), use_dns_cache=False, ssl=trust or True)
     async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
         for _ in range(REDIRECTS + 1):
-            _check_literal(link, allowed)
+            _check_link(link, allowed)
             async with _asked(session, link) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     location = response.headers.get("Location", "")
@@ -114,8 +82,7 @@ async def fetch_from_hosts(
         return await _read(response, max_bytes)
 
 
-def _check_literal(link: str, allowed: Callable[[str], bool]) -> None:
-    """aiohttp asks no resolver about an address that is written in digits, so it is checked here."""
+def _check_link(link: str, allowed: Allowed) -> None:
     try:
         url = URL(link)
     except ValueError:
@@ -123,11 +90,9 @@ def _check_literal(link: str, allowed: Callable[[str], bool]) -> None:
     if url.scheme not in ("http", "https") or not url.host:
         raise FetchError("link-refused", "only http and https")
     try:
-        literal = ipaddress.ip_address(url.host)
-    except ValueError:
-        return
-    if not allowed(str(literal)):
-        raise FetchError("link-refused", f"{literal} is not a public address")
+        check_literal(url.host, allowed)
+    except NotPublic as error:
+        raise FetchError("link-refused", str(error)) from None
 
 
 class _asked:  # noqa: N801  # used like a function
@@ -142,7 +107,11 @@ class _asked:  # noqa: N801  # used like a function
             return await self._request.__aenter__()
         except TimeoutError:
             raise FetchError("link-slow") from None
+        except NotPublic as error:
+            raise FetchError("link-refused", str(error)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(getattr(error, "os_error", None), NotPublic):  # what a connector makes of it
+                raise FetchError("link-refused", str(error)) from None
             raise _Interrupted("link-gone", str(error)) from None
 
     async def __aexit__(self, *exc: Any) -> None:

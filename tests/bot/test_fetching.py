@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from bot.errors import FetchError
-from bot.fetching import fetch_from_hosts, fetch_public, is_public
+from bot.fetching import fetch_from_hosts, fetch_public
 from tests.standins.drawings import drawing
+from training.public_addresses import is_public
 
 PICTURE = drawing("red")
 MAX = 1 << 20

@@ -23,12 +23,13 @@ from model.errors import PictureError
 from model.near import NearIndex
 from model.preprocess import Preprocess
 from model.types import NOBODY
-from training.dataset.fetching import Fetcher, Refused, is_public
+from training.dataset.fetching import Fetcher, Refused
 from training.dataset.near_groups import flat
 from training.dataset.searching import Result, Search
 from training.dataset.sources import SOURCES, Sources
 from training.errors import CollectError, PicturesError
 from training.pictures import SEVERAL, SPLITS, files_below
+from training.public_addresses import Allowed, is_public
 
 PAGES = 30  # of results for one character
 IN_FLIGHT = 4  # pictures that are fetched at once, each from another host
@@ -50,7 +51,7 @@ class CollectOptions:
     most_bytes: int = 4 * 2**30
     leave_free: int = 256 * 2**20
     decoding: DecoderOptions = field(default_factory=lambda: DecoderOptions(limits=DecodeLimits()))
-    allowed: Callable[[str], bool] = is_public
+    allowed: Allowed = is_public
 
 
 @dataclass(slots=True)

@@ -1,26 +1,24 @@
 """Fetching pictures from wherever a search says they are, politely and from public addresses alone.
 
-Addresses are checked when the socket is about to be opened, so that a name cannot change its mind in between
-(DNS rebinding), and again after each redirect. A host is asked one thing at a time, with a pause between, and
+Addresses are checked when the socket is about to be opened, and again after each redirect (see
+`training.public_addresses`). A host is asked one thing at a time, with a pause between, and
 what its robots.txt (RFC 9309) does not want read is not read. We say who we are.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 from urllib.robotparser import RobotFileParser
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
+
+from training.public_addresses import Allowed, NotPublic, PublicResolver, check_literal, is_public
 
 AGENT = "whosthat"
 USER_AGENT = f"{AGENT}/0.1 (collects pictures for a private data set; heeds robots.txt)"
@@ -38,36 +36,6 @@ class Refused(Exception):  # not an error: the next address is taken
         self.lasting = lasting
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could mean."""
-    ip = ipaddress.ip_address(address)
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_global and not ip.is_multicast
-
-
-class _NotPublic(OSError):
-    """A name that stands for an address which is not looked at."""
-
-
-class _Checked(AbstractResolver):
-    """Resolves names, but only to addresses that ``allowed`` lets through."""
-
-    def __init__(self, allowed: Callable[[str], bool]) -> None:
-        self._inner = ThreadedResolver()
-        self._allowed = allowed
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if not all(self._allowed(each["host"]) for each in found):
-            raise _NotPublic(f"{host} is not a public address")
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
 class Fetcher:
     """``async with Fetcher() as fetcher: content = await fetcher.fetch(address)``.
 
@@ -77,9 +45,7 @@ class Fetcher:
         allowed: says of an IP address whether it may be connected to.
     """
 
-    def __init__(
-        self, *, max_bytes: int, pause: float = 1.0, allowed: Callable[[str], bool] = is_public
-    ) -> None:
+    def __init__(self, *, max_bytes: int, pause: float = 1.0, allowed: Allowed = is_public) -> None:
         self._max_bytes = max_bytes
         self._pause = pause
         self._allowed = allowed
@@ -90,7 +56,7 @@ class Fetcher:
         self.bytes_read = 0
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(resolver=_Checked(self._allowed), use_dns_cache=False)
+        connector = aiohttp.TCPConnector(resolver=PublicResolver(self._allowed), use_dns_cache=False)
         headers = {"User-Agent": USER_AGENT, "Accept": "image/*", "Accept-Encoding": "identity"}
         self._session = aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, headers=headers)
         return self
@@ -149,10 +115,10 @@ class Fetcher:
         except TimeoutError:
             raise Refused("slow", lasting=False) from None
         except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, _NotPublic):
+            if isinstance(error.os_error, NotPublic):
                 raise Refused("not-public", lasting=True) from None
             raise Refused("trouble", lasting=False) from None
-        except _NotPublic:
+        except NotPublic:
             raise Refused("not-public", lasting=True) from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise Refused("trouble", lasting=False) from None
@@ -175,13 +141,10 @@ class Fetcher:
         return bytes(body)
 
     def _check(self, url: URL) -> None:
-        """aiohttp asks no resolver about an address that is written in digits, so it is checked here."""
         try:
-            literal = ipaddress.ip_address(url.host or "")
-        except ValueError:
-            return
-        if not self._allowed(str(literal)):
-            raise Refused("not-public", lasting=True)
+            check_literal(url.host or "", self._allowed)
+        except NotPublic:
+            raise Refused("not-public", lasting=True) from None
 
 
 def _parsed(address: str, base: URL | None = None) -> URL:
