@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from model.classifier import Classifier, load_classifier
-from training.gating import Margins, Ruling, Scores, gate
+from training.gating import Ruling, Scores, gate
 from training.pictures import Picture
 from training.predicting import Predictions, Progress, predict_with, time_in_turns
+from training.reasons import Margins
 
 
 def compare(

@@ -1,67 +1,27 @@
 """Whether a candidate may take the place of the bundle in service: a pure function of what both said.
 
 A candidate has to show that it is not worse, rather than not be shown to be worse: with few pictures
-nothing is shown, and it is refused. What is asked, and by which test, stands in `Margins`.
+nothing is shown, and it is refused. What is asked, and by which test, stands in `training.reasons`.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.preprocess import Floats
 from model.types import NOBODY
+from training import reasons as asked
 from training.errors import EvaluationError
-from training.evaluating import Judged, check_several, judged
-from training.measuring import Flags, auroc, expected_calibration_error
-from training.paired import (
-    Change,
-    auroc_change,
-    balanced_change,
-    calibration_change,
-    holm,
-    lower_bound,
-    pictures_needed,
-    share_change,
-    worse_by_chance,
-)
+from training.evaluating import check_several, judged
+from training.measuring import Flags
 from training.pictures import Picture
 from training.predicting import Predictions
-
-
-@dataclass(frozen=True, slots=True)
-class Margins:
-    """How much worse is still not worse. What is *beyond* a margin is beyond chance too (5 %, one-sided)."""
-
-    # the candidate's share of right answers may be so much lower: the lower end of the one-sided 95 %
-    # score interval of the paired difference (Tango 1998) must lie above it
-    overall: float = 0.01
-    # a character is worse when the exact one-sided McNemar test says so at this level, over all
-    # characters together (Holm 1979)
-    per_character: float = 0.05
-    # or when it lost so large a share of its pictures, and the test says so at that level for it alone:
-    # Holm's correction needs twice the pictures to see 20 points among eleven characters
-    fall: float = 0.10
-    # the expected calibration error may grow by so much
-    calibration: float = 0.04
-    # wrong answers said with certainty, as a share of all pictures, may grow by so much
-    sure_wrong: float = 0.03
-    # the area under the curve that tells strangers from characters may fall by so much
-    auroc: float = 0.02
-    # decisions between nobody and somebody, by the bundle's own threshold: the mean of the shares of
-    # strangers turned away and characters let in may fall by so much
-    told: float = 0.04
-    # times as long as the bundle in service, for the same pictures
-    speed: float = 1.5
-    # on corrections the candidate is refused when it is worse by the exact McNemar test at this level:
-    # there are too few of them to show that it is within a point
-    corrections: float = 0.05
+from training.reasons import MARGINS, Margins, Pair, Reason
 
 
 @dataclass(frozen=True)
@@ -79,16 +39,6 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Reason:
-    """One thing that was asked: whether it holds, a sentence for people, and the figures behind it."""
-
-    check: str
-    passed: bool
-    sentence: str
-    figures: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Ruling:
     """Promoted when every reason holds. ``worse`` are pictures that the bundle in service alone had right,
     those of refused characters first."""
@@ -103,28 +53,10 @@ class Ruling:
         return {"promoted": self.promoted, "reasons": [asdict(r) for r in self.reasons], "worse": worse}
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """Both on the same pictures: read by both, of characters that both know, one of near copies."""
-
-    pictures: Sequence[Picture]
-    now: Judged
-    new: Judged
-
-    @property
-    def slugs(self) -> NDArray[np.str_]:
-        return self.now.slugs
-
-    @property
-    def ours(self) -> Flags:
-        """[N]: pictures of characters."""
-        return np.asarray(self.slugs != NOBODY)
-
-
 def gate(
     candidate: Scores,
     current: Scores,
-    margins: Margins = Margins(),
+    margins: Margins = MARGINS,
     *,
     allow_missing: bool = False,
 ) -> Ruling:
@@ -139,31 +71,31 @@ def gate(
     """
     check_several(candidate.pictures)
     pair = _pair(candidate.pictures, current.predictions, candidate.predictions, current.pictures)
+    old, new = ({*each.predictions.characters} - {NOBODY} for each in (current, candidate))
+    counts = Counter(picture.slug for picture in candidate.pictures)
     reasons = [
-        _label_sets(candidate, current, allow_missing),
-        _overall(pair, _named_anew(candidate, current), margins),
+        asked.label_sets(old, new, counts, allow_missing),
+        asked.overall(pair, _named_anew(candidate, current), margins),
     ]
-    reasons.append(_characters("per character", pair, margins))
-    reasons += _honesty(pair, margins)
-    reasons += _strangers(pair, margins)
+    reasons.append(asked.per_character("per character", pair, margins))
+    reasons += asked.honesty(pair, margins)
+    reasons += asked.strangers(pair, margins)
     if len(candidate.milliseconds) and len(current.milliseconds):
-        reasons.append(_speed(candidate.milliseconds, current.milliseconds, margins))
+        reasons.append(asked.speed(candidate.milliseconds, current.milliseconds, margins))
     pairs = [pair]
     if candidate.corrections is not None and current.corrections is not None:
         extra = _corrections(candidate, current)
         if extra is not None:
             pairs.append(extra)
-            reasons.append(_corrected(extra, margins))
-            reasons.append(_characters("corrections per character", extra, margins))
+            reasons.append(asked.corrected(extra, margins))
+            reasons.append(asked.per_character("corrections per character", extra, margins))
     refused = {slug for reason in reasons if not reason.passed for slug in reason.figures.get("worse", ())}
     lost = [picture for each in pairs for picture in _lost(each)]
     lost.sort(key=lambda picture: picture.slug not in refused)
     return Ruling(all(reason.passed for reason in reasons), tuple(reasons), tuple(lost))
 
 
-def _pair(
-    pictures: Sequence[Picture], now: Predictions, new: Predictions, others: Sequence[Picture]
-) -> _Pair:
+def _pair(pictures: Sequence[Picture], now: Predictions, new: Predictions, others: Sequence[Picture]) -> Pair:
     if [p.sha256 for p in pictures] != [p.sha256 for p in others]:
         raise EvaluationError("the candidate and the bundle in service were asked about different pictures")
     both = {*now.characters, NOBODY} & {*new.characters, NOBODY}
@@ -175,10 +107,10 @@ def _pair(
             seen.add(picture.group)
             rows.append(row)
     kept, chosen = np.array(rows, np.int64), [pictures[row] for row in rows]
-    return _Pair(chosen, judged(now.of(kept), chosen), judged(new.of(kept), chosen))
+    return Pair(chosen, judged(now.of(kept), chosen), judged(new.of(kept), chosen))
 
 
-def _corrections(candidate: Scores, current: Scores) -> _Pair | None:
+def _corrections(candidate: Scores, current: Scores) -> Pair | None:
     """Nothing when no correction is of a character that both know."""
     assert candidate.corrections is not None and current.corrections is not None
     both = {*candidate.predictions.characters} & {*current.predictions.characters} - {NOBODY}
@@ -186,26 +118,6 @@ def _corrections(candidate: Scores, current: Scores) -> _Pair | None:
     if not any(read[row] and picture.slug in both for row, picture in enumerate(candidate.corrected)):
         return None
     return _pair(candidate.corrected, current.corrections, candidate.corrections, current.corrected)
-
-
-def _label_sets(candidate: Scores, current: Scores, allow_missing: bool) -> Reason:
-    old, new = ({*s.predictions.characters} - {NOBODY} for s in (current, candidate))
-    missing, added = sorted(old - new), sorted(new - old)
-    counts = Counter(picture.slug for picture in candidate.pictures)
-    said = []
-    if missing:
-        said.append(
-            f"it no longer knows {', '.join(missing)}" + (", which is allowed" if allow_missing else "")
-        )
-    if added:
-        shown = ", ".join(f"{slug} ({counts[slug]} pictures)" for slug in added)
-        said.append(f"it also knows {shown}: counted overall alone, the bundle in service cannot name them")
-    return Reason(
-        "characters",
-        allow_missing or not missing,
-        "; ".join(said) or f"both know the same {len(new)} characters",
-        {"missing": missing, "new": added},
-    )
 
 
 def _named_anew(candidate: Scores, current: Scores) -> Flags:
@@ -222,160 +134,7 @@ def _named_anew(candidate: Scores, current: Scores) -> Flags:
     return judged(candidate.predictions.of(np.array(rows, np.int64)), chosen).right()
 
 
-def _overall(pair: _Pair, anew: Flags, margins: Margins) -> Reason:
-    """With pictures of characters that the bundle in service cannot name (``anew``): there it is wrong.
-
-    Their gain must not hide a loss on the others, which are therefore looked at alone as well.
-    """
-    before, after = pair.now.right()[pair.ours], pair.new.right()[pair.ours]
-    alone = worse_by_chance(int((after & ~before).sum()), int((before & ~after).sum()))
-    before, after = np.concatenate([before, np.zeros(len(anew), np.bool_)]), np.concatenate([after, anew])
-    count = len(before)
-    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    bound = lower_bound(gained, lost, count)
-    hidden = len(anew) > 0 and alone <= margins.per_character
-    passed = bound > -margins.overall and not hidden
-    difference = (gained - lost) / count
-    sentence = (
-        f"right {after.mean():.1%} instead of {before.mean():.1%} of {count} pictures "
-        f"({gained} gained, {lost} lost); with 95 % certainty at least {_points(bound)}"
-    )
-    needed = pictures_needed((gained + lost) / count, margins.overall)
-    if hidden:
-        sentence += f"; but of the characters that both know more is lost than by chance (p = {alone:.3f})"
-    elif not passed:
-        sentence += f", and {_points(-margins.overall)} is asked for"
-        if difference > -margins.overall and needed > count:
-            sentence += f": an equally good candidate needs about {needed:,} pictures to show it"
-    return Reason(
-        "overall",
-        passed,
-        sentence,
-        {
-            "pictures": count,
-            "before": float(before.mean()),
-            "after": float(after.mean()),
-            "gained": gained,
-            "lost": lost,
-            "bound": bound,
-            "margin": -margins.overall,
-            "pictures_needed_if_equal": needed,
-        },
-    )
-
-
-def _characters(check: str, pair: _Pair, margins: Margins) -> Reason:
-    """One reason for all characters together."""
-    before, after = pair.now.right(), pair.new.right()
-    slugs = sorted(set(pair.slugs[pair.ours].tolist()))
-    rows = []
-    for slug in slugs:
-        of = pair.slugs == slug
-        gained, lost = int((after & ~before & of).sum()), int((before & ~after & of).sum())
-        rows.append((slug, int(of.sum()), before[of].mean(), after[of].mean(), worse_by_chance(gained, lost)))
-    together = holm([row[4] for row in rows], margins.per_character)
-    worse = [
-        row
-        for row, significant in zip(rows, together, strict=True)
-        if significant or (row[4] <= margins.per_character and row[2] - row[3] >= margins.fall - 1e-9)
-    ]
-    told = [f"{slug} {was:.0%} → {now:.0%} of {count} (p = {p:.1g})" for slug, count, was, now, p in worse]
-    return Reason(
-        check,
-        not worse,
-        f"worse on {', '.join(told)}" if worse else f"no character of {len(slugs)} is significantly worse",
-        {
-            "worse": [row[0] for row in worse],
-            "characters": {
-                slug: {"pictures": count, "before": float(was), "after": float(now), "p": p}
-                for slug, count, was, now, p in rows
-            },
-        },
-    )
-
-
-def _honesty(pair: _Pair, margins: Margins) -> Iterator[Reason]:
-    before, after = pair.now.answers.top(pair.slugs), pair.new.answers.top(pair.slugs)
-    change = calibration_change(before, after)
-    was, now = (expected_calibration_error(*each) for each in (before, after))
-    yield _within(
-        "calibration", change, margins.calibration, f"calibration error {now:.3f} instead of {was:.3f}"
-    )
-    wrongly = [each.answers.sure & ~each.right() for each in (pair.now, pair.new)]
-    yield _within(
-        "certainty",
-        share_change(*wrongly),
-        margins.sure_wrong,
-        f"wrong and yet certain: {wrongly[1].mean():.1%} instead of {wrongly[0].mean():.1%} of the pictures",
-    )
-
-
-def _strangers(pair: _Pair, margins: Margins) -> Iterator[Reason]:
-    strangers = ~pair.ours
-    if strangers.sum() < 2:
-        yield Reason("strangers", True, "not measured: there are no pictures of nobody", {})
-        return
-    known = [each.answers.known for each in (pair.now, pair.new)]
-    was, now = (auroc(k[strangers], k[~strangers]) for k in known)
-    yield _within(
-        "strangers",
-        auroc_change(known[0], known[1], strangers),
-        margins.auroc,
-        f"strangers told apart (AUROC) {now:.3f} instead of {was:.3f}",
-    )
-    rightly = [np.where(strangers, ~each.answers.told, each.answers.told) for each in (pair.now, pair.new)]
-    shares = [(r[strangers].mean() + r[~strangers].mean()) / 2 for r in rightly]
-    yield _within(
-        "nobody",
-        balanced_change(rightly[0], rightly[1], strangers),
-        margins.told,
-        f"nobody or somebody rightly said {shares[1]:.1%} instead of {shares[0]:.1%} of the time",
-    )
-
-
-def _speed(candidate: Floats, current: Floats, margins: Margins) -> Reason:
-    ratios = candidate / current
-    half = 1.2533 * float(ratios.std()) / max(1.0, len(ratios) ** 0.5)  # the standard error of a median
-    middle = float(np.median(ratios))
-    times = [float(np.median(each)) for each in (current, candidate)]
-    return Reason(
-        "speed",
-        not Change(middle - 1, half).beyond(margins.speed - 1),
-        f"{times[1]:.0f} ms a picture instead of {times[0]:.0f} ms: {middle:.2f} times as long, "
-        f"at most {margins.speed:g} times is allowed",
-        {"before_ms": times[0], "after_ms": times[1], "ratio": middle, "margin": margins.speed},
-    )
-
-
-def _corrected(pair: _Pair, margins: Margins) -> Reason:
-    before, after = pair.now.right()[pair.ours], pair.new.right()[pair.ours]
-    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    p = worse_by_chance(gained, lost)
-    return Reason(
-        "corrections",
-        p > margins.corrections,
-        f"right {after.mean():.1%} instead of {before.mean():.1%} of {len(before)} recent corrections "
-        f"({gained} gained, {lost} lost, p = {p:.2g})",
-        {"pictures": len(before), "gained": gained, "lost": lost, "p": p},
-    )
-
-
-def _within(check: str, change: Change, margin: float, sentence: str) -> Reason:
-    passed = not change.beyond(margin)
-    error = change.error if math.isfinite(change.error) else None  # JSON knows no infinity
-    return Reason(
-        check,
-        passed,
-        sentence + (f", at most {margin:g} worse is allowed" if not passed else ""),
-        {"worse_by": change.worse_by, "standard_error": error, "margin": margin},
-    )
-
-
-def _lost(pair: _Pair) -> list[Picture]:
+def _lost(pair: Pair) -> list[Picture]:
     rows: list[int] = np.flatnonzero(pair.now.right() & ~pair.new.right() & pair.ours).tolist()
     confidence = pair.new.answers.confidence
     return [pair.pictures[row] for row in sorted(rows, key=lambda row: -confidence[row])]
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points"

@@ -27,9 +27,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tests.bench.gate_heads import Model, Workshop, flipped, hit_by_chance, lowered, recognised
 from tests.bench.gate_pictures import WRONG, material
-from training.gating import Margins, gate
+from training.gating import gate
 from training.head import default_cache
 from training.measuring import wilson
+from training.reasons import Margins
 
 ROOT = Path(__file__).parents[2]
 MOST_WORSE, LEAST_BETTER = 0.01, 0.95

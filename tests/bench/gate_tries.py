@@ -22,9 +22,9 @@ from tests.bench.gate import Case, kinds
 from tests.bench.gate_heads import Model, Workshop
 from tests.bench.gate_pictures import material
 from training.fitting import log_softmax
-from training.gating import Margins
 from training.head import default_cache
 from training.paired import lower_bound
+from training.reasons import Margins
 
 FIRST_SEED, CANDIDATES, DRAWS, SIZES = 200_000, 25, 150, (100, 150)
 KINDS = (

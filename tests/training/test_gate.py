@@ -15,9 +15,10 @@ from model.types import NOBODY, BundleInfo, Calibration
 from tests.standins.bundles import tiny_bundle
 from tests.training.test_evaluate import PEOPLE, folder_of, run
 from training.errors import EvaluationError
-from training.gating import Margins, Ruling, Scores, gate
+from training.gating import Ruling, Scores, gate
 from training.pictures import Picture
 from training.predicting import Predictions
+from training.reasons import Margins
 
 SLUGS = ("hulk", "loki", "thor", NOBODY)
 EACH = 300
