@@ -6,13 +6,13 @@ import asyncio
 import errno
 import io
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
 
+from model import tracing
 from model.errors import DeadlinePassed, WorkerGone
 from model.reasons import Reason
 from model.types import BundleInfo, Sight
@@ -74,7 +74,7 @@ class WorkerClient:
             PictureError, WorkerBusy, DeadlinePassed, WorkerGone, WorkerError: see `model.errors`.
         """
         headers = {
-            protocol.REQUEST_ID: uuid.uuid4().hex,
+            protocol.REQUEST_ID: tracing.current() or tracing.new(),
             protocol.FAIRNESS_KEY: _header_safe(fairness_key),
             "Content-Type": "application/octet-stream",
         }
@@ -92,7 +92,7 @@ class WorkerClient:
             PictureError, WorkerBusy, DeadlinePassed, WorkerGone, WorkerError: see `model.errors`.
         """
         headers = {
-            protocol.REQUEST_ID: uuid.uuid4().hex,
+            protocol.REQUEST_ID: tracing.current() or tracing.new(),
             reasons.CHARACTER: reasons.slug_to_header(character),
             "Content-Type": "application/octet-stream",
         }
@@ -108,7 +108,7 @@ class WorkerClient:
             PictureError, WorkerBusy, DeadlinePassed, WorkerGone, WorkerError: see `model.errors`.
         """
         headers = {
-            protocol.REQUEST_ID: uuid.uuid4().hex,
+            protocol.REQUEST_ID: tracing.current() or tracing.new(),
             reasons.SIZES: reasons.sizes_to_header(pictures),
             "Content-Type": "application/octet-stream",
         }

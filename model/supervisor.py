@@ -210,11 +210,12 @@ class WorkerSupervisor:
                 line = json.loads(text)
                 level = logging.getLevelNamesMapping().get(line["level"], logging.INFO)
                 message = "\n".join(filter(None, (line["message"], line.get("traceback", ""))))
+                trace = str(line.get("id", ""))
             except (ValueError, KeyError, TypeError):  # not from its log: a library, or the interpreter
-                level, message = logging.WARNING, text
+                level, message, trace = logging.WARNING, text, ""
             if level >= logging.WARNING and message:
                 self._said.append(message.splitlines()[-1])
-            _worker_log.log(level, "%s", message)
+            _worker_log.log(level, "%s", message, extra={"trace": trace})
 
     def _last_words(self) -> str:
         return self._said[-1] if self._said else "it said nothing"

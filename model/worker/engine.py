@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model import tracing
 from model.answering import answer
 from model.checking import probe
 from model.classifier import Classifier, Progress, load_classifier
@@ -39,6 +40,7 @@ class Job:
     keep: bool
     reply: asyncio.Future[Sight]
     began: float = field(default_factory=time.perf_counter)
+    trace: str = field(default_factory=tracing.current)
 
 
 @dataclass(eq=False, slots=True)
@@ -226,6 +228,7 @@ class Engine:
         while True:
             job = await self._queue.get()
             began = time.perf_counter()
+            tracing.trace(job.trace)
             try:
                 if not job.reply.done():
                     sight = await self._answered(job)

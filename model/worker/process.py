@@ -19,12 +19,14 @@ import signal
 import stat
 import sys
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from model.errors import ModelError, WorkerError
+from model.tracing import Traced
 from model.types import BundleInfo
 from model.versions import Versions
 from model.worker.engine import Engine
@@ -181,7 +183,10 @@ def _say_progress(what: str, fraction: float) -> None:
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        if trace := getattr(record, "trace", ""):
+            line["id"] = trace
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -189,6 +194,7 @@ class _JsonLines(logging.Formatter):
 
 def _log_to_stderr(*, json_lines: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(trace)s]: %(message)s")
     handler.setFormatter(_JsonLines() if json_lines else plain)
+    handler.addFilter(Traced())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -8,12 +8,12 @@ import ipaddress
 import json
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from model import tracing
 from model.errors import DeadlinePassed, ModelError, PictureError
 from model.worker import protocol, reasons
 from model.worker.engine import Engine
@@ -46,7 +46,7 @@ async def identify(request: web.Request) -> web.Response:
     """``POST /v1/identify``: raw bytes in, who is in the picture out."""
     engine = request.app[ENGINE]
     options = engine.options
-    id_ = request.headers.get(protocol.REQUEST_ID, "")[:64] or uuid.uuid4().hex
+    id_ = tracing.current()
     key = request.headers.get(protocol.FAIRNESS_KEY, "")[:256]
     seconds = _seconds(request.headers.get(protocol.DEADLINE), options.deadline, options.longest_deadline)
     began = time.perf_counter()
@@ -72,7 +72,7 @@ async def identify(request: web.Request) -> web.Response:
         engine.counters[f"refused {error.reason}"] += 1
         raise
     finally:
-        log.info("%s %s in %.0f ms", id_, outcome, (time.perf_counter() - began) * 1000)
+        log.info("looked: %s in %.0f ms", outcome, (time.perf_counter() - began) * 1000)
 
 
 async def why(request: web.Request) -> web.Response:
@@ -187,6 +187,7 @@ async def _body(request: web.Request, most: int, ticket: Ticket) -> tuple[bytes,
 
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    tracing.trace(tracing.cleaned(request.headers.get(protocol.REQUEST_ID, "")))
     try:
         return await handler(request)
     except ModelError as error:
