@@ -16,14 +16,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import tenacity
-
-from model.client import WorkerClient
 from model.errors import ModelError, WorkerGone
-from model.worker import protocol
 from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions
+
+if TYPE_CHECKING:  # whoever starts a worker shall not import for half a second before that
+    import tenacity
+
+    from model.client import WorkerClient
 
 log = logging.getLogger(__name__)
 _worker_log = logging.getLogger("model.worker")
@@ -74,6 +75,8 @@ class WorkerSupervisor:
         """A client that survives restarts."""
         if not self._address:
             raise WorkerGone("the worker was not started")
+        from model.client import WorkerClient
+
         return WorkerClient(self._address, deadline=self.options.deadline)
 
     async def __aenter__(self) -> Self:
@@ -152,6 +155,8 @@ class WorkerSupervisor:
             raise
 
     async def _keep_alive(self) -> None:
+        import tenacity
+
         loop = asyncio.get_running_loop()
         deaths = 0
         while True:
@@ -194,6 +199,8 @@ class WorkerSupervisor:
             elif word == "ready" and not ready.done():
                 ready.set_result(rest)
             elif word == "failed" and not ready.done():
+                from model.worker import protocol
+
                 kind, _, sentence = rest.partition(" ")
                 ready.set_exception(
                     protocol.bundle_error(kind, sentence)

@@ -26,8 +26,8 @@ import aiohttp
 import pytest
 import yaml
 
-from bot.app import GRACE_SECONDS
 from bot.settings import Settings, keys, load
+from bot.stopping import GRACE_SECONDS
 from bot.web.upload import OVERHEAD
 from tests.standins.drawings import drawing
 from tests.standins.page import page_served
