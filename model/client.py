@@ -1,55 +1,84 @@
-"""Asks a worker: `WorkerClient` is a `model.types.Eyes` over HTTP, on a unix socket or TCP."""
+"""Asks a worker, or one of several: `WorkerClient` is a `model.types.Eyes` over HTTP, see `model.link`."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import aiohttp
-
 from model import tracing
-from model.errors import DeadlinePassed, WorkerGone
+from model.errors import DeadlinePassed, ModelError, WorkerBusy, WorkerError, WorkerGone, WorkerMisconfigured
+from model.link import Away, Died, Link, trust
 from model.reasons import Reason
+from model.routes import Routes, key_of
 from model.types import BundleInfo, Sight
 from model.worker import protocol, reasons
-from model.worker.options import unix_path
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
-_STREAMED = 2**20  # bytes; from here on a body goes out in pieces, so that the event loop is not held
+_COMPLAINT = 60.0  # seconds
 _LOADING = 600.0  # seconds; a swap may have to download and build the bundle first
 
 
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One worker as it is right now: what ``GET /readyz`` says, or ``trouble``, why it says nothing."""
+
+    address: str
+    status: Mapping[str, Any]
+    trouble: WorkerError | None = None
+
+
 class WorkerClient:
-    """Asks the worker at one address, over as many connections as it takes.
+    """Asks the worker at one address, or one of several, over as many connections as it takes.
 
     A worker that does not listen, or has no model yet, is waited for until the deadline: it may be starting
     again. When the connection dies with a request in flight, that request is tried once more and no
     oftener, because it may be what the worker died of; before that a worker must be alive again, or the
     second try may end in the last moments of the first one. What the worker refuses is refused at once.
+
+    Of several, `model.routes` says which. While one of them is well nobody waits for another: one that is
+    away is passed over, one that dies or falls silent has its requests tried once elsewhere, and so has one
+    that is full or has a fault.
     """
 
-    def __init__(self, address: str, *, deadline: float = 30.0) -> None:
+    def __init__(
+        self,
+        address: str | Sequence[str],
+        *,
+        deadline: float = 30.0,
+        secret: str = "",
+        ca_file: Path | None = None,
+    ) -> None:
         """Nothing is opened yet.
 
         Args:
-            address: ``http://host:port``, ``unix:/path``, or the bare path of a unix socket.
+            address: ``http://host:port``, ``https://host:port``, ``unix:/path``, the bare path of a unix
+                socket, or several of them.
             deadline: seconds that a request may take which names none.
+            secret: what workers on other machines are told, so that they answer.
+            ca_file: CAs that https workers are believed by, instead of the system's.
+
+        Raises:
+            WorkerMisconfigured: ``ca_file`` cannot be used.
         """
-        if address.startswith("/"):
-            address = f"unix:{address}"
-        self.address = address
+        addresses = [address] if isinstance(address, str) else list(dict.fromkeys(address))
+        tls = trust(ca_file) if any(each.startswith("https:") for each in addresses) else None
+        links = [Link(each, secret=secret, tls=tls) for each in addresses]
+        self.address = ", ".join(link.address for link in links)
         self.deadline = deadline
-        self._path = unix_path(address)
-        self._base = "http://worker" if self._path else address.rstrip("/").replace("tcp://", "http://", 1)
-        self._session: aiohttp.ClientSession | None = None
+        self._routes = Routes(links)
+        self._complained: dict[str, float] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,9 +90,12 @@ class WorkerClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._routes.close()
+
+    @property
+    def leading(self) -> str:
+        """The model that most of several workers answer with; empty for one, or before the first answer."""
+        return self._routes.leading if self._routes.several else ""
 
     async def look(
         self, picture: bytes, *, fairness_key: str = "", keep: bool = False, deadline: float | None = None
@@ -117,103 +149,152 @@ class WorkerClient:
         return _read(reasons.sheet_from_json, reply)
 
     async def ready(self) -> bool:
-        """Whether the worker can answer right now; never raises, never waits long."""
-        try:
-            async with self._connection().get(
-                f"{self._base}/readyz", timeout=aiohttp.ClientTimeout(total=2)
-            ) as reply:
-                return reply.status == 200
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return False
+        """Whether a worker can answer right now; never raises, never waits long."""
+        return any(await asyncio.gather(*(link.ready(2.0) for link in self._routes.links)))
 
     async def status(self) -> Mapping[str, Any]:
-        """Bundle, level, backend and counters, as ``GET /readyz`` tells them."""
-        return await self._ask("GET", "/readyz", None, {}, self.deadline)
+        """Bundle, level, backend and counters, as ``GET /readyz`` tells them; of several, those of one."""
+        status = await self._ask("GET", "/readyz", None, {}, self.deadline)
+        if self._routes.several:
+            await self.survey()
+            status = {**status, "bundle": self.leading or status["bundle"]}
+        return status
+
+    async def survey(self, seconds: float = 5.0) -> list[Surveyed]:
+        """How every worker is, in the order of their addresses."""
+
+        async def one(link: Link) -> Surveyed:
+            try:
+                return Surveyed(link.address, await link.ask("GET", "/readyz", None, {}, seconds, fresh=True))
+            except Away as away:
+                self._routes.away(link, away.gone)
+                return Surveyed(link.address, {}, away.gone)
+            except WorkerMisconfigured as error:
+                self._routes.away(link, error)
+                return Surveyed(link.address, {}, error)
+            except (TimeoutError, ModelError):
+                late = WorkerGone(f"the worker at {link.address} does not answer within {seconds:g} s")
+                return Surveyed(link.address, {}, late)
+
+        found = await asyncio.gather(*(one(link) for link in self._routes.links))
+        for link, each in zip(self._routes.links, found, strict=True):
+            if each.trouble is None:
+                self._routes.answered(link)
+        return found
 
     async def bundle(self) -> BundleInfo:
-        """What the worker looks with."""
-        return protocol.info_from_json(await self._ask("GET", "/v1/bundle", None, {}, self.deadline))
+        """What the worker looks with; of several, what most of them do."""
+        others = [link for link in self._routes.links if self.leading and link.bundle != self.leading]
+        reply = await self._ask("GET", "/v1/bundle", None, {}, self.deadline, others)
+        return _read(protocol.info_from_json, reply)
 
     async def swap(self, use: str) -> BundleInfo:
-        """Have it look with another bundle.
+        """Have it look with another bundle, or all of them, one after the other.
 
         Raises:
             BundleError: it cannot be loaded; the old one stays.
         """
         body = json.dumps({"use": use}).encode()
         headers = {"Content-Type": "application/json"}
-        return protocol.info_from_json(await self._ask("POST", "/v1/bundle", body, headers, _LOADING))
+        for link in self._routes.links:
+            others = [each for each in self._routes.links if each is not link]
+            reply = await self._ask("POST", "/v1/bundle", body, headers, _LOADING, others)
+        return _read(protocol.info_from_json, reply)
 
     async def _ask(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        seconds: float,
+        last: Collection[Link] = (),
+    ) -> Mapping[str, Any]:
+        """The reply of the worker that is next; those in ``last`` are asked only when there is no other."""
+        try:
+            return await self._try(method, path, body, headers, seconds, last)
+        except WorkerGone as gone:
+            self._complain(gone)
+            raise
+
+    async def _try(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        seconds: float,
+        last: Collection[Link],
     ) -> Mapping[str, Any]:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
+        routes = self._routes
+        key = key_of(body) if body and routes.several else b""
+        passed = set(last)
         pause = _FIRST_PAUSE
-        died = False  # with this request in flight
-        alive = True  # as far as is known
+        died = False  # one of them, with this request in flight
+        alive = True  # whoever is asked next, as far as is known
+        refused: WorkerError | None = None  # by one that another may do it for
         while True:
             left = max(end - loop.time(), 0.001)
+            link = routes.choose(key, passed)
+            if link is None:
+                if refused is not None:
+                    raise refused
+                if passed:
+                    passed.clear()
+                elif isinstance(gone := routes.why(), WorkerMisconfigured) or not await routes.back(left):
+                    raise gone
+                continue
             try:
                 if not alive:
-                    await self._once("GET", "/healthz", None, {}, left)
+                    await link.ask("GET", "/healthz", None, {}, left, fresh=True)
                     alive = True
-                return await self._once(method, path, body, headers, left)
+                reply = await link.ask(method, path, body, headers, left, fresh=died, watched=routes.several)
             except TimeoutError:
-                raise DeadlinePassed(f"the worker did not answer within {seconds:g} s") from None
-            except _WarmingError:
-                gone = WorkerGone("the worker is still loading its model")
-            except aiohttp.ClientConnectorError as error:
-                gone = WorkerGone("no worker listens at its address")
-                gone.__cause__ = error
-            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
-                if _unsent(error):
-                    gone = WorkerGone("the worker takes no more connections")
-                    gone.__cause__ = error
-                elif died and alive:
-                    raise WorkerGone("the worker died twice with this picture") from error
-                else:
-                    gone = WorkerGone("the worker died and does not come back")
-                    gone.__cause__ = error
+                late = DeadlinePassed(f"the worker did not answer within {seconds:g} s")
+                routes.failed(link, late)
+                raise late from None
+            except WorkerMisconfigured as error:
+                if not routes.several:
+                    raise
+                routes.away(link, error)
+                continue
+            except WorkerBusy as busy:
+                routes.busy(link, busy.retry_after)
+                if not routes.several or refused is not None:
+                    raise
+                refused = busy
+            except WorkerError as error:
+                routes.failed(link, error)
+                if not routes.several or refused is not None or isinstance(error, DeadlinePassed):
+                    raise
+                refused = error
+            except Away as away:
+                gone = away.gone
+                if isinstance(away, Died):
+                    if died and alive:
+                        raise WorkerGone("the worker died twice with this picture") from away
                     died, alive = True, False
-            if loop.time() + pause >= end:
-                raise gone
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+                routes.away(link, gone)
+                if not routes.several:
+                    if loop.time() + pause >= end:
+                        raise gone from away
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            else:
+                routes.answered(link)
+                return reply
+            passed.add(link)
 
-    async def _once(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
-    ) -> Mapping[str, Any]:
-        # the worker's own deadline comes first, so that it is the one that says so
-        headers = headers | {protocol.DEADLINE: str(int(seconds * 1000))}
-        data = io.BytesIO(body) if body is not None and len(body) >= _STREAMED else body
-        timeout = aiohttp.ClientTimeout(total=seconds + 0.5, ceil_threshold=1e9)
-        async with self._connection().request(
-            method, self._base + path, data=data, headers=headers, timeout=timeout
-        ) as reply:
-            text = await reply.read()
-            try:
-                content = json.loads(text)
-            except ValueError:
-                content = None
-            if not isinstance(content, dict):
-                raise WorkerGone(f"what answers at the worker's address is no worker (HTTP {reply.status})")
-            if reply.status == 503 and content.get("reason") == protocol.WARMING:
-                raise _WarmingError
-            if reply.status != 200:
-                raise protocol.error_from_http(reply.status, content)
-            return content
-
-    def _connection(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
-            # a connection that was kept open may have died meanwhile, and would cost the one second try
-            connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(self._path, limit=0, force_close=True)
-                if self._path
-                else aiohttp.TCPConnector(limit=0, force_close=True)
-            )
-            self._session = aiohttp.ClientSession(connector=connector)
-        return self._session
+    def _complain(self, gone: WorkerGone) -> None:
+        """Say it in the log, the same once a minute."""
+        now, sentence = time.monotonic(), str(gone)
+        if now - self._complained.get(sentence, -_COMPLAINT) >= _COMPLAINT:
+            self._complained = {said: at for said, at in self._complained.items() if now - at < _COMPLAINT}
+            self._complained[sentence] = now
+            log.error("%s", sentence)
 
 
 def _read(read: Callable[[Mapping[str, Any]], T], reply: Mapping[str, Any]) -> T:
@@ -221,20 +302,6 @@ def _read(read: Callable[[Mapping[str, Any]], T], reply: Mapping[str, Any]) -> T
         return read(reply)
     except (KeyError, TypeError, ValueError) as error:
         raise WorkerGone("what answers at the worker's address speaks another protocol") from error
-
-
-def _unsent(error: Exception) -> bool:
-    """Whether the worker cannot have had the whole request, so that it has not died of it.
-
-    To asyncio a unix socket whose queue of connections is full looks connected until it is written to.
-    """
-    return isinstance(error, aiohttp.ClientConnectionResetError) or (
-        isinstance(error, OSError) and error.errno == errno.ENOTCONN
-    )
-
-
-class _WarmingError(Exception):
-    """It is there, but has no model yet."""
 
 
 def _header_safe(key: str) -> str:

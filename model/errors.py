@@ -6,6 +6,7 @@ ModelError
 │   ├── WorkerBusy          the queue is full; ``retry_after`` in seconds (HTTP 503)
 │   ├── DeadlinePassed      the time that was given ran out (HTTP 504)
 │   └── WorkerGone          no worker answers, or it died twice with this picture
+│       └── WorkerMisconfigured  one answers and cannot be asked as it is set up: secret, certificate, address
 └── BundleError             a model that cannot be loaded, said in one sentence
     ├── BundleMissing       there is nothing at that place
     ├── BundleDamaged       its files do not match its manifest, or do not parse
@@ -64,6 +65,10 @@ class DeadlinePassed(WorkerError):
 
 class WorkerGone(WorkerError):
     """No worker answers."""
+
+
+class WorkerMisconfigured(WorkerGone):
+    """Waiting does not mend it: the secret, the certificate or the address is wrong."""
 
 
 class BundleError(ModelError):
