@@ -103,7 +103,13 @@ class Disk:
             content = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
             content["phase"] = Phase(content["phase"])
             content["reasons"] = tuple(
-                Reason(each["key"], bool(each["passed"]), each["sentence"], tuple(each["worse"]))
+                Reason(
+                    each["key"],
+                    bool(each["passed"]),
+                    each["sentence"],
+                    tuple(each["worse"]),
+                    dict(each.get("figures", {})),
+                )
                 for each in content["reasons"]
             )
             content["worse"] = tuple(content["worse"])

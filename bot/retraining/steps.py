@@ -228,12 +228,14 @@ def _id_of(folder: Path) -> str:
 
 def _reason(said: dict[str, Any]) -> Reason:
     check = str(said.get("check", ""))
-    worse = tuple(str(each) for each in said.get("figures", {}).get("worse", ()))
+    figures = said.get("figures", {})
+    worse = tuple(str(each) for each in figures.get("worse", ()))
     return Reason(
         CHECKS_SAID.get(check, OTHER_CHECK),
         bool(said.get("passed")),
         str(said.get("sentence", "")),
         worse,
+        figures,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from corrections.types import Community
 
@@ -69,15 +71,17 @@ SHARES = {Phase.EXPORTING: (0.0, 0.1), Phase.TRAINING: (0.1, 0.8), Phase.GATING:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that the gate asked: whether it holds, and a sentence with its figures (in English).
+    """One thing that the gate asked: whether it holds, and why.
 
-    ``key`` names the check in the catalogue; ``worse`` are slugs.
+    ``key`` names the check in the catalogue, ``sentence`` is the gate's own (in English), ``figures`` are
+    what it stands on (`training.reasons`); ``worse`` are slugs.
     """
 
     key: str
     passed: bool
     sentence: str
     worse: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

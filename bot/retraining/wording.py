@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bot.desk.desk import Desk
+from bot.retraining.reasoning import found_text
 from bot.retraining.telling import Agreed
 from bot.retraining.types import STEPS_SAID, NotNow, Phase, Reason, Status
 from bot.words import Words
@@ -27,10 +28,9 @@ def not_now(refused: NotNow, w: Words) -> str:
 
 
 def reason_text(reason: Reason, w: Words) -> str:
-    """One line: what was asked, whether it holds, and the figures (in English, as the gate gives them)."""
-    return w(
-        "retrain-reason", check=w(reason.key), sign="✓" if reason.passed else "✗", figures=reason.sentence
-    )
+    """One line: what was asked, whether it holds, and the figures."""
+    figures = found_text(reason.key, reason.passed, reason.figures, w) or reason.sentence
+    return w("retrain-reason", check=w(reason.key), sign="✓" if reason.passed else "✗", figures=figures)
 
 
 def report_lines(status: Status, w: Words) -> list[str]:

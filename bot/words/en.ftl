@@ -971,6 +971,27 @@ retrain-check-speed = speed
 retrain-check-corrections = recent corrections
 retrain-check-corrections-per-character = each character in recent corrections
 retrain-check-other = another check
+gate-characters-same = both know the same { $count } characters
+gate-characters-missing = it no longer knows { $names }
+gate-characters-missing-allowed = it no longer knows { $names }, which is allowed
+gate-characters-new = it also knows { $names }: counted overall alone, the bundle in service cannot name them
+gate-new = { $name } ({ $count } pictures)
+gate-overall = right { $after } instead of { $before } of { $count } pictures ({ $gained } gained, { $lost } lost); with 95 % certainty at least { $bound }
+gate-overall-hidden = { $text }; but of the characters that both know more is lost than by chance (p = { $p })
+gate-overall-asked = { $text }, and { $margin } is asked for
+gate-overall-more = { $text }: an equally good candidate needs about { $needed } pictures to show it
+gate-points = { $points } points
+gate-character = { $name } { $before } → { $after } of { $count } (p = { $p })
+gate-character-worse = worse on { $characters }
+gate-character-none = no character of { $count } is significantly worse
+gate-calibration = calibration error { $after } instead of { $before }
+gate-certainty = wrong and yet certain: { $after } instead of { $before } of the pictures
+gate-strangers = strangers told apart (AUROC) { $after } instead of { $before }
+gate-nobody = nobody or somebody rightly said { $after } instead of { $before } of the time
+gate-allowed = { $text }, at most { $margin } worse is allowed
+gate-not-measured = not measured: there are no pictures of nobody
+gate-speed = { $after } ms a picture instead of { $before } ms: { $ratio } times as long, at most { $margin } times is allowed
+gate-corrections = right { $after } instead of { $before } of { $count } recent corrections ({ $gained } gained, { $lost } lost, p = { $p })
 agrees-now = 🎓 The new model agrees with you: { $name }.
 agrees-now-nobody = 🎓 The new model agrees with you: nobody I know.
 

@@ -812,6 +812,27 @@ retrain-check-speed = 速度
 retrain-check-corrections = 近期更正
 retrain-check-corrections-per-character = 近期更正中的各个角色
 retrain-check-other = 其他检查
+gate-characters-same = 两者认识同样的 { $count } 个角色
+gate-characters-missing = 它不再认识 { $names }
+gate-characters-missing-allowed = 它不再认识 { $names }，这是允许的
+gate-characters-new = 它还认识 { $names }：只计入总体，现用模型叫不出这些角色
+gate-new = { $name }（{ $count } 张图片）
+gate-overall = { $count } 张图片中答对 { $after }，原为 { $before }（多对 { $gained } 张，少对 { $lost } 张）；有 95% 的把握至少 { $bound }
+gate-overall-hidden = { $text }；但在两者都认识的角色上，损失超出偶然（p = { $p }）
+gate-overall-asked = { $text }，要求为 { $margin }
+gate-overall-more = { $text }：同样好的候选模型大约需要 { $needed } 张图片才能证明这一点
+gate-points = { $points } 个百分点
+gate-character = { $name } { $before } → { $after }，共 { $count } 张（p = { $p }）
+gate-character-worse = 变差的有 { $characters }
+gate-character-none = { $count } 个角色中没有一个明显变差
+gate-calibration = 校准误差 { $after }，原为 { $before }
+gate-certainty = 错误却很确定：占图片的 { $after }，原为 { $before }
+gate-strangers = 区分陌生人（AUROC）{ $after }，原为 { $before }
+gate-nobody = 正确判断“无人”或“有人”的比例为 { $after }，原为 { $before }
+gate-allowed = { $text }，最多允许变差 { $margin }
+gate-not-measured = 未测量：没有不含任何角色的图片
+gate-speed = 每张图片 { $after } 毫秒，原为 { $before } 毫秒：是原来的 { $ratio } 倍，最多允许 { $margin } 倍
+gate-corrections = { $count } 条近期更正中答对 { $after }，原为 { $before }（多对 { $gained } 条，少对 { $lost } 条，p = { $p }）
 agrees-now = 🎓 新模型同意你的看法：{ $name }。
 agrees-now-nobody = 🎓 新模型同意你的看法：不是我认识的角色。
 
