@@ -77,7 +77,7 @@ def load_classifier(
     if progress is not None:
         progress("loading the model", 0.0)
     try:
-        classifier = _load(bundle, chosen, threads)
+        classifier = _load(bundle, chosen, threads, models_dir)
         blank = np.zeros((1, bundle.preprocess.height, bundle.preprocess.width, 3), np.uint8)
         output = classifier(blank)
     except BundleError:
@@ -136,11 +136,11 @@ def choose_backend(bundle: Bundle, wanted: str) -> str:
     return wanted
 
 
-def _load(bundle: Bundle, backend: str, threads: int) -> Classifier:
+def _load(bundle: Bundle, backend: str, threads: int, models_dir: Path) -> Classifier:
     if backend == "onnx":
         from model.backends.onnx import OnnxClassifier
 
-        return OnnxClassifier(bundle, threads=threads)
+        return OnnxClassifier(bundle, threads=threads, models_dir=models_dir)
     from model.backends.torch import load_torch
 
     return load_torch(bundle, threads=threads)

@@ -1,0 +1,56 @@
+"""What this machine computes with: which CPU, and how many of its cores are ours."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # control groups v2, which containers are limited by
+
+
+@cache
+def cpu_model() -> str:
+    """What the CPU calls itself, and ten hex digits of what it can do (AVX-512, VNNI, AMX …)."""
+    text = ""
+    with suppress(OSError):
+        text = CPUINFO.read_text(encoding="utf-8", errors="replace")
+    names = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
+    can = hashlib.sha256((flags[1] if flags else "").encode()).hexdigest()[:10]
+    return f"{names[1].strip() if names else platform.processor() or platform.machine()} {can}"
+
+
+def cores() -> int:
+    """Logical cores that this process may use, by its affinity and its container's quota; at least 1."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = QUOTA.read_text(encoding="ascii").split()
+        if quota != "max":
+            count = min(count, max(1, round(int(quota) / int(period))))
+    return count
+
+
+def physical_cores() -> int:
+    """Cores without their second threads, as far as it is known; at most `cores`."""
+    found = set()
+    with suppress(OSError):
+        text = CPUINFO.read_text(encoding="utf-8", errors="replace")
+        for block in text.split("\n\n"):
+            where = dict(re.findall(r"^(physical id|core id)\s*:\s*(\d+)$", block, re.MULTILINE))
+            if len(where) == 2:
+                found.add((where["physical id"], where["core id"]))
+    return min(len(found) or cores(), cores())
+
+
+def load() -> float:
+    """How many processes want a core, on average over the last minute; 0 where nobody knows."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return 0.0
