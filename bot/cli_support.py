@@ -35,7 +35,8 @@ def read_settings(config: Path | None) -> Settings:
 
 def secrets_of(settings: Settings) -> list[str]:
     """What must never be printed."""
-    every = [settings.discord.token.get_secret_value(), settings.telegram.token.get_secret_value()]
+    held = settings.discord.token, settings.telegram.token, settings.metrics.token
+    every = [each.get_secret_value() for each in held]
     if settings.database.url:
         from corrections.engine import secrets_in
 

@@ -20,11 +20,13 @@ from bot.desk.training import Training
 from bot.exporting import policy_of
 from bot.memory.following import Memory, MemoryRules
 from bot.memory.rebuilding import Rebuilding
+from bot.metrics import Metrics
 from bot.operators.sweeping import sweep
 from bot.retraining.service import Retraining
 from bot.retraining.telling import Telling
 from bot.settings import Settings
 from bot.stopping import GRACE_SECONDS, cancelled, unless
+from bot.watching import Watch, WatchServer
 from bot.web.app import WebAdapter
 from bot.web.guard import is_loopback
 from bot.wording import discord_training
@@ -78,6 +80,7 @@ async def serve_with(
     """
     w = words()
     loop = asyncio.get_running_loop()
+    metrics = Metrics()
     async with AsyncExitStack() as stack:
         ledger = await Ledger.open(
             settings.database_url,
@@ -110,6 +113,7 @@ async def serve_with(
             },
             discord_training=settings.discord.allow_training,
             memory=memory,
+            metrics=metrics,
         )
         if memory is not None:
             rebuilding = Rebuilding(memory, ledger, eyes, settings.memory.per_minute, desk.quiet)
@@ -127,9 +131,11 @@ async def serve_with(
 
         desk.moderation.training = Training(retraining, serving)
         stack.push_async_callback(cancelled, loop.create_task(releases.keep_clean(), name="releases"))
+        watch = await watching(stack, settings, metrics, ledger, eyes, memory)
         if settings.web.enabled:
             secret = await asyncio.to_thread(_session_key, settings)
-            web = await stack.enter_async_context(WebAdapter(desk, settings, secret))
+            beside = None if settings.metrics.port else watch
+            web = await stack.enter_async_context(WebAdapter(desk, settings, secret, beside))
             say(w("run-web", url=web.url))
             loopback = is_loopback(settings.web.host)
             if loopback and sys.stdout.isatty():  # a journal keeps what it gets, and others read it
@@ -147,6 +153,7 @@ async def serve_with(
                 continue
             say(w(connecting))
             chats[platform] = await stack.enter_async_context(adapters[platform](desk, settings, say))
+            watch.check(platform, chats[platform].trouble)
             if platform == "discord":
                 say(discord_training(settings.discord.allow_training, w))
         for chat in chats.values():
@@ -158,12 +165,51 @@ async def serve_with(
         stack.push_async_callback(cancelled, loop.create_task(_rescore(ledger), name="rescore"))
         # What is there by now stays: no later collection has to look through it while everybody waits.
         gc.freeze()
+        watch.started()
         say(w("run-ready", seconds=f"{time.monotonic() - started:.1f}"))
         await stop.wait()
         say(w("run-stopping"))
         for chat in chats.values():
             chat.stop_asking()
         await desk.finish(settings.worker.deadline_seconds + GRACE_SECONDS)
+
+
+async def watching(
+    stack: AsyncExitStack,
+    settings: Settings,
+    metrics: Metrics,
+    ledger: Ledger,
+    eyes: WorkerClient,
+    memory: Memory | None,
+) -> Watch:
+    """How everything is, seen from outside, on a port of its own if the settings say so.
+
+    Raises:
+        StartError: that port cannot be listened on.
+    """
+    chosen = settings.metrics
+    watch = Watch(metrics, chosen.token.get_secret_value(), enabled=chosen.enabled)
+
+    async def ledger_trouble() -> str:
+        await ledger.pulse()
+        return ""
+
+    async def worker_trouble() -> str:
+        return "" if await eyes.ready() else "not ready"
+
+    watch.check("ledger", ledger_trouble)
+    watch.check("worker", worker_trouble)
+    watch.with_review(ledger.review.waiting)
+    if not settings.worker.url or (eyes.address.startswith("unix:") and "," not in eyes.address):
+        watch.with_worker(eyes.address)
+    metrics.restarts(lambda: eyes.restarts())
+    if memory is not None:
+        metrics.memory(lambda: len(memory))
+    late = asyncio.get_running_loop().create_task(metrics.watch_loop(), name="loop")
+    stack.push_async_callback(cancelled, late)
+    if chosen.port:
+        await stack.enter_async_context(WatchServer(watch, chosen.host, chosen.port))
+    return watch
 
 
 def _adapters(settings: Settings) -> dict[str, type[DiscordAdapter] | type[TelegramAdapter]]:

@@ -1,6 +1,7 @@
 """The settings: one typed tree, read from config.toml < .env < environment.
 
-Variables are called ``WHOSTHAT_<SECTION>__<KEY>``; the tokens also ``DISCORD_TOKEN``, ``TELEGRAM_TOKEN``.
+Variables are called ``WHOSTHAT_<SECTION>__<KEY>``; the tokens also ``DISCORD_TOKEN``, ``TELEGRAM_TOKEN``,
+``METRICS_TOKEN``.
 `load` turns whatever is wrong into one sentence that names the key as the operator wrote it.
 """
 
@@ -34,6 +35,7 @@ from bot.settings_tree import (
     Limits,
     Log,
     Memory,
+    Metrics,
     Model,
     Retention,
     Review,
@@ -44,7 +46,11 @@ from bot.settings_tree import (
 )
 
 PREFIX = "WHOSTHAT_"
-TOKENS = {"DISCORD_TOKEN": ("discord", "token"), "TELEGRAM_TOKEN": ("telegram", "token")}
+TOKENS = {
+    "DISCORD_TOKEN": ("discord", "token"),
+    "TELEGRAM_TOKEN": ("telegram", "token"),
+    "METRICS_TOKEN": ("metrics", "token"),
+}
 NOT_SETTINGS = {"WHOSTHAT_PICTURES", "WHOSTHAT_SPECS", "WHOSTHAT_CONFIG"}
 """Variables of the same prefix that development uses and that are no settings."""
 
@@ -68,6 +74,7 @@ class Settings(BaseSettings):
     export: Export = Export()
     training: Training = Training()
     retention: Retention = Retention()
+    metrics: Metrics = Metrics()
     log: Log = Log()
 
     @property

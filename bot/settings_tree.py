@@ -165,6 +165,15 @@ class Training(Section):
         return self
 
 
+class Metrics(Section):
+    """``[metrics]``"""
+
+    enabled: bool = True
+    token: SecretStr = SecretStr("")
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(0, ge=0, le=65535)
+
+
 class Retention(Section):
     """``[retention]``"""
 

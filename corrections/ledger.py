@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections import characters, communities, hindsight, people, posts, votes
@@ -150,6 +151,15 @@ class Ledger(Keeping):
             return done
 
         return await self.work.write(work)
+
+    async def pulse(self) -> None:
+        """See that the database answers.
+
+        Raises:
+            LedgerError: it does not.
+        """
+        async with self.work.read() as session:
+            await session.execute(text("SELECT version_num FROM alembic_version"))
 
     async def prediction(self, prediction_id: int) -> PredictionView | None:
         """What was said of which picture; None when there is no such prediction."""

@@ -79,6 +79,8 @@ class WorkerClient:
         self.deadline = deadline
         self._routes = Routes(links)
         self._complained: dict[str, float] = {}
+        self.restarts: Callable[[], int] = lambda: 0
+        """How often the worker had to be started again, as far as whoever starts it tells."""
 
     async def __aenter__(self) -> Self:
         return self

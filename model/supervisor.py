@@ -77,7 +77,9 @@ class WorkerSupervisor:
             raise WorkerGone("the worker was not started")
         from model.client import WorkerClient
 
-        return WorkerClient(self._address, deadline=self.options.deadline)
+        client = WorkerClient(self._address, deadline=self.options.deadline)
+        client.restarts = lambda: self.restarts
+        return client
 
     async def __aenter__(self) -> Self:
         """Start the worker and wait until it is ready.

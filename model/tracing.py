@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
+_began: ContextVar[float] = ContextVar("request_began", default=0.0)
 _OTHER = re.compile(r"[^0-9A-Za-z._-]")
 LONGEST = 64
 
@@ -21,6 +23,12 @@ LONGEST = 64
 def current() -> str:
     """The id of what is being done here; empty where nothing is."""
     return _current.get()
+
+
+def seconds() -> float:
+    """How long ago it began here; 0 where nothing did."""
+    began = _began.get()
+    return time.perf_counter() - began if began else 0.0
 
 
 def new() -> str:
@@ -36,16 +44,21 @@ def cleaned(id_: str) -> str:
 @contextmanager
 def traced(id_: str = "") -> Iterator[str]:
     """Everything in the block has that id; without one, that of the block around it, or a new one."""
-    token = _current.set(id_ or _current.get() or new())
+    if not id_ and (around := _current.get()):
+        yield around
+        return
+    tokens = _current.set(id_ or new()), _began.set(time.perf_counter())
     try:
         yield _current.get()
     finally:
-        _current.reset(token)
+        _current.reset(tokens[0])
+        _began.reset(tokens[1])
 
 
 def trace(id_: str = "") -> str:
     """The rest of this task has that id, or a new one."""
     _current.set(id_ or new())
+    _began.set(time.perf_counter())
     return _current.get()
 
 

@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 from bot.desk.communities import Communities
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names, guesses
-from bot.desk.outcomes import each_once, record, refusal_of, worth_saying
+from bot.desk.outcomes import described, each_once, record, refusal_of, worth_saying
 from bot.desk.recalling import told
 from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Voice
 from bot.errors import FetchError
 from bot.memory.following import Memory
+from bot.metrics import Metrics
 from bot.words import FALLBACK
 from corrections.errors import LedgerError, NotFound, WasForgotten, Withdrawn
 from corrections.ledger import Ledger
 from corrections.types import Address, CommunitySettings
+from model import tracing
 from model.errors import ModelError, WorkerBusy
 from model.types import Answer, Eyes, Sight
 
@@ -62,9 +64,11 @@ class Answers:
         caps: dict[str, int],
         discord_training: bool = False,
         memory: Memory | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._eyes = eyes
         self._memory = memory
+        self._metrics = metrics or Metrics()
         self._ledger = ledger
         self._limits = limits
         self._communities = communities
@@ -93,7 +97,12 @@ class Answers:
             await other.done.wait()
         underway = self._answering[key] = _Underway()
         self._idle.clear()
-        ours: Address | None = None
+        self._metrics.answering(len(self._answering))
+        with tracing.traced():
+            await self._answer_now(ask, voice, underway)
+
+    async def _answer_now(self, ask: Ask, voice: Voice, underway: _Underway) -> None:
+        key, ours = _key(ask.address), None
         try:
             work = underway.work = asyncio.create_task(self._answer_or_point(ask, voice, underway))
             ours = await work
@@ -108,6 +117,7 @@ class Answers:
             ours = await self._apologise(ask, voice, trouble)
         finally:
             del self._answering[key]
+            self._metrics.answering(len(self._answering))
             underway.done.set()
             if not self._answering:
                 self._idle.set()
@@ -128,6 +138,8 @@ class Answers:
     async def _answer_once(
         self, ask: Ask, voice: Voice, underway: _Underway, language: str
     ) -> Address | None:
+        platform = ask.address.platform
+        self._metrics.asked(platform)
         chosen = await self._communities.of(ask.address.home)
         outcomes = await asyncio.gather(
             *(self._one(ask, slot, fetch, chosen, language) for slot, fetch in enumerate(ask.pictures))
@@ -136,10 +148,15 @@ class Answers:
         told = [each for each in outcomes if each is not None and (everything or worth_saying(each))]
         if not told or underway.deleted:
             await voice.drop()
+            self._metrics.unsaid(platform)
+            log.info("nothing is said: %s", described(outcomes))
             return None
         left_out = ask.left_out if ask.direct else 0
         reply = Reply(each_once(told), language, left_out, looked_at=len(ask.pictures))
         address = await voice.say(reply)
+        if address is not None or ask.waiting:
+            self._metrics.said(platform, tracing.seconds())
+            log.info("replied after %.0f ms: %s", tracing.seconds() * 1000, described(outcomes))
         if address is not None and reply.identified:
             try:
                 await self._ledger.replied([each.prediction_id for each in reply.identified], address)
@@ -151,6 +168,7 @@ class Answers:
         return address
 
     async def _apologise(self, ask: Ask, voice: Voice, key: str) -> Address | None:
+        self._metrics.refused(ask.address.platform, Refused(key))
         if not ask.direct and not self._limits.first_refusal(*ask.asker.key):
             return None
         address = await voice.say(Reply((Refused(key),), ask.asker.language or FALLBACK))
@@ -165,6 +183,21 @@ class Answers:
             self._refusals.popitem(last=False)
 
     async def _one(
+        self,
+        ask: Ask,
+        slot: int,
+        fetch: Callable[[], Awaitable[bytes]],
+        chosen: CommunitySettings,
+        language: str,
+    ) -> Identified | Refused | None:
+        outcome = await self._looked(ask, slot, fetch, chosen, language)
+        if isinstance(outcome, Identified):
+            self._metrics.answered(ask.address.platform, outcome, tracing.seconds())
+        elif outcome is not None:
+            self._metrics.refused(ask.address.platform, outcome)
+        return outcome
+
+    async def _looked(
         self,
         ask: Ask,
         slot: int,

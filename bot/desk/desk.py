@@ -33,6 +33,7 @@ from bot.desk.types import (
 from bot.desk.why import Why
 from bot.ids import MAX_NAME_BYTES, ButtonId
 from bot.memory.following import Memory
+from bot.metrics import Metrics
 from corrections.errors import BadLabel, LedgerError, NotFound, TooManyProposals, UnknownLabel
 from corrections.labels import clean_label
 from corrections.ledger import Ledger
@@ -63,8 +64,11 @@ class Desk:
         caps: dict[str, int] | None = None,
         discord_training: bool = False,
         memory: Memory | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._ledger = ledger
+        self.metrics = metrics or Metrics()
+        """What is counted here, and by the adapters."""
         self._limits = limits
         self._discord_training = discord_training
         self._names = Names(ledger)
@@ -78,6 +82,7 @@ class Desk:
             caps=dict(caps or {}),
             discord_training=discord_training,
             memory=memory,
+            metrics=self.metrics,
         )
         self.privacy = PrivacyDesk(ledger, self._answers)
         self.moderation = Moderation(ledger, self._names)
@@ -202,10 +207,12 @@ class Desk:
         except NotFound:
             return Refused("error-prediction-gone")
         except LedgerError:
+            self.metrics.not_written(place.platform)
             log.exception("an undo was not written")
             return Refused("error-ledger")
         if receipt is None:
             return Refused("undo-nothing")
+        self.metrics.voted(place.platform, "undone")
         named = await self._named(person, place.home)
         if receipt.labels is None:
             return TakenBack(receipt.prediction_id)
@@ -302,12 +309,14 @@ class Desk:
         except UnknownLabel:
             return Refused("error-old-button")
         except LedgerError:
+            self.metrics.not_written(person.platform)
             log.exception("a vote was not written")
             return Refused("error-ledger")
         named = await self._named(person, view.community)
         how = "right" if right else "corrected"
         if receipt.previous is not None:
             how = "changed" if receipt.changed else "again"
+        self.metrics.voted(person.platform, how)
         said = [slug for slug in dict.fromkeys(slugs) if slug in labels]
         return Thanks(view.prediction_id, how, said[0] if said else "", ", ".join(map(named, said)))
 

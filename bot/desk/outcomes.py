@@ -70,6 +70,15 @@ def worth_saying(outcome: Identified | Refused) -> bool:
     return not (isinstance(outcome, Identified) and outcome.verdict is Verdict.NOBODY)
 
 
+def described(outcomes: Iterable[Identified | Refused | None]) -> str:
+    """The outcomes as a log may name them: verdicts and reasons, nobody's name."""
+    said = (
+        each.verdict.value if isinstance(each, Identified) else each.key if each is not None else "withdrawn"
+        for each in outcomes
+    )
+    return ", ".join(said)
+
+
 def each_once(outcomes: Iterable[Identified | Refused]) -> tuple[Identified | Refused, ...]:
     """The outcomes in order; a refusal that says the same for several pictures is said once."""
     said: dict[object, Identified | Refused] = {}

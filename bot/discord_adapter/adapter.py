@@ -80,6 +80,15 @@ class DiscordAdapter:
         """Whether clicks, commands or what follows from them are under way."""
         return self._client is not None and self._client.busy.any
 
+    async def trouble(self) -> str:
+        """Why no pictures come from Discord; empty while they do."""
+        if self._task is None or self._task.done():
+            return "ended, see the log"
+        if self._client is None or not self._client.connected:
+            return "not connected"
+        self._desk.metrics.servers(len(self._client.guilds))
+        return ""
+
     def stop_asking(self) -> None:
         """Take no new pictures; what is being answered goes on."""
         if self._client is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from functools import partial
 
@@ -12,6 +13,8 @@ from bot.desk.types import Ask, Person
 from bot.errors import FetchError
 from bot.fetching import fetch_from_hosts
 from corrections.types import Address
+
+log = logging.getLogger(__name__)
 
 PLATFORM = "discord"
 
@@ -80,6 +83,7 @@ class Pictures:
     ) -> Ask:
         """One ask about these attachments."""
         taken = attachments[: self._per_message]
+        log.info("a message with %d pictures on Discord", len(taken))
         return Ask(
             address=address,
             poster=poster,

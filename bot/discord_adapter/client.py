@@ -24,6 +24,7 @@ from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.cast import Cast
 from bot.discord_adapter.clicks import Clicks
 from bot.discord_adapter.commands import add_commands, add_explanations
+from bot.discord_adapter.counting import counting
 from bot.discord_adapter.moderation_commands import add_moderation, add_privacy, add_retraining
 from bot.discord_adapter.moderators import Moderators
 from bot.discord_adapter.older import Older
@@ -39,6 +40,7 @@ from bot.discord_adapter.voices import MessageVoice, delete, patience, send_belo
 from bot.settings import Settings
 from bot.words import words
 from corrections.types import Address
+from model import tracing
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +73,10 @@ class WhosthatClient(discord.Client):
             max_messages=None,  # deletions are told by id; keeping messages would only take memory
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            http_trace=counting(desk.metrics),
         )
+        self.connected = False
+        """Whether the gateway has us right now."""
         self._auto_channels = settings.discord.auto_channels
         self.closing = False
         self._desk = desk
@@ -119,10 +124,20 @@ class WhosthatClient(discord.Client):
 
     async def on_ready(self) -> None:
         """Connected, for the first time or anew."""
+        self.connected = True
         self._on_up(self)
+
+    async def on_resumed(self) -> None:
+        """Connected again."""
+        self.connected = True
+
+    async def on_disconnect(self) -> None:
+        """Not connected; discord.py tries again by itself."""
+        self.connected = False
 
     async def on_message(self, message: discord.Message) -> None:
         """A picture may have been posted."""
+        tracing.trace()
         if self.closing or message.author.bot or message.webhook_id or self._is_old(message):
             return
         if message.type not in (discord.MessageType.default, discord.MessageType.reply):
@@ -141,6 +156,7 @@ class WhosthatClient(discord.Client):
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """Somebody may ask about an older picture."""
+        tracing.trace()
         if not self.closing:
             await self._older.by_reaction(self, event)
 
@@ -159,6 +175,7 @@ class WhosthatClient(discord.Client):
             discord.InteractionType.modal_submit,
         ):
             return
+        tracing.trace()
         try:
             async with patience(interaction):
                 await self.clicks.handle(interaction)

@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, w
 from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.lately import Lately
 from bot.words import FALLBACK, nearest, words
+from model import tracing
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Commands(app_commands.CommandTree[discord.Client]):
     async def interaction_check(self, interaction: discord.Interaction[discord.Client]) -> bool:
         """A second undo would take back something else; what runs is known, so that a stop can wait."""
         self._busy.join()
+        tracing.trace()
         return self._handled.first(interaction.id)
 
     async def register(self) -> None:

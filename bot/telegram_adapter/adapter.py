@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -63,7 +64,7 @@ class TelegramAdapter:
         self._settings = settings
         self._report = report
         self._background = Background()
-        self._bot = bot = make_bot(settings.telegram)
+        self._bot = bot = make_bot(settings.telegram, partial(desk.metrics.called, PLATFORM))
         speaker = Speaker(bot, desk)
         self.announcer = TelegramAnnouncer(desk, speaker)
         """Edits replies when a new model agrees with people."""
@@ -128,6 +129,12 @@ class TelegramAdapter:
     def busy(self) -> int:
         """How many things are under way."""
         return self._background.busy
+
+    async def trouble(self) -> str:
+        """Why no pictures come from Telegram; empty while they do."""
+        if self._task is None or self._task.done():
+            return "ended, see the log"
+        return "not connected" if self._source is None else self._source.trouble
 
     def stop_asking(self) -> None:
         """Take no new updates, which wait at Telegram; what is being answered goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from bot.desk.types import Ask, Person
 from bot.errors import FetchError
 from bot.telegram_adapter.connection import Bot, patiently
 from corrections.types import Address
+
+log = logging.getLogger(__name__)
 
 PLATFORM = "telegram"
 DOWNLOAD_BYTES = 20 << 20
@@ -118,6 +121,7 @@ class Pictures:
     ) -> Ask:
         """One ask about these pictures."""
         taken = pictures[: self._per_message]
+        log.info("a message with %d pictures on Telegram", len(taken))
         return Ask(
             address=place,
             poster=poster,

@@ -120,8 +120,29 @@ async def patiently(call: Call, seconds: float, again: Callable[[BaseException],
     return await retrying(call)
 
 
-def make_bot(settings: Telegram) -> Bot:
+class CountedRequest(HTTPXRequest):
+    """Tells ``called`` the status of every answer; 0: there was none."""
+
+    def __init__(self, called: Callable[[int], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._called = called
+
+    async def do_request(self, *arguments: Any, **named: Any) -> tuple[int, bytes]:
+        """Make one request."""
+        try:
+            status, body = await super().do_request(*arguments, **named)
+        except NetworkError:
+            self._called(0)
+            raise
+        self._called(status)
+        return status, body
+
+
+def make_bot(settings: Telegram, called: Callable[[int], None] = lambda _: None) -> Bot:
     """A bot that is not initialised yet.
+
+    Args:
+        called: is told the status of every answer, 0 if there was none.
 
     Raises:
         telegram.error.InvalidToken: the token is empty.
@@ -139,9 +160,16 @@ def make_bot(settings: Telegram) -> Bot:
         settings.token.get_secret_value(),
         base_url=f"{base}/bot",
         base_file_url=f"{base}/file/bot",
-        request=HTTPXRequest(
-            connection_pool_size=64, connect_timeout=10, read_timeout=20, write_timeout=20, pool_timeout=30
+        request=CountedRequest(
+            called,
+            connection_pool_size=64,
+            connect_timeout=10,
+            read_timeout=20,
+            write_timeout=20,
+            pool_timeout=30,
         ),
-        get_updates_request=HTTPXRequest(connection_pool_size=2, connect_timeout=10, read_timeout=10),
+        get_updates_request=CountedRequest(
+            called, connection_pool_size=2, connect_timeout=10, read_timeout=10
+        ),
         rate_limiter=Patience(),
     )

@@ -29,6 +29,8 @@ class Polling:
         self._told = False
         self._offset: int | None = None
         self._stop = asyncio.Event()
+        self.trouble = ""
+        """Why there are no updates right now; empty while there are."""
 
     def stop(self) -> None:
         """Ask no more."""
@@ -67,6 +69,7 @@ class Polling:
             )
         except TimedOut:
             return
+        self.trouble = ""
         if updates:
             self._offset = updates[-1].update_id + 1  # said with the next request
             await self._updates.take(updates)
@@ -76,6 +79,7 @@ class Polling:
         if isinstance(error, Conflict) and not self._told:
             self._told = True
             self._conflict()
+        self.trouble = f"no updates: {type(error).__name__}"
         log.warning("Telegram gave no updates: %s", error)
 
     async def _confirm(self) -> None:

@@ -15,6 +15,7 @@ from bot.telegram_adapter.background import Background
 from bot.telegram_adapter.clicks import Clicks
 from bot.telegram_adapter.inline import search
 from bot.telegram_adapter.messages import Messages
+from model import tracing
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Updates:
         await self._messages.room()
 
     async def _handle(self, update: Update) -> None:
+        tracing.trace()
         if update.update_id in self._handled:  # delivered twice; a second undo would take back something else
             return
         self._handled[update.update_id] = None

@@ -32,6 +32,8 @@ class Webhook:
         self._settings = settings
         self._secret = secret
         self._closing = False
+        self.trouble = ""
+        """Nothing is known to be wrong while we listen."""
         app = web.Application(client_max_size=1 << 20)
         app.router.add_post(urlsplit(settings.webhook_url).path, self._take)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=3)

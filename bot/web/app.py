@@ -14,6 +14,7 @@ from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
 from bot.errors import StartError
 from bot.settings import Settings
+from bot.watching import Watch
 from bot.web import guard, render
 from bot.web.console.routes import TEMPLATES, add_console
 from bot.web.pages import Pages
@@ -36,6 +37,7 @@ def build_app(
     public_url: str = "",
     link_minutes: int = 10,
     session_hours: int = 8,
+    watch: Watch | None = None,
 ) -> web.Application:
     """The page over ``desk``.
 
@@ -48,6 +50,7 @@ def build_app(
         public_url: where a proxy shows the page to others; its name is one of ours then.
         link_minutes: how long a link into the console works.
         session_hours: how long somebody stays signed in there.
+        watch: shows beside the page how everything is.
     """
     pages = Pages(desk, Sessions(secret), max_bytes, limits)
     app = web.Application(
@@ -71,6 +74,8 @@ def build_app(
         lstrip_blocks=True,
     )
     app.add_routes(pages.routes())
+    if watch is not None:
+        app.add_routes(watch.routes())
     add_console(app, desk, secret=secret, minutes=link_minutes, hours=session_hours, public_url=public_url)
     app.on_cleanup.append(pages.close)
     return app
@@ -86,7 +91,7 @@ class WebAdapter:
         StartError: on entering, when the address cannot be listened on; one sentence naming the key.
     """
 
-    def __init__(self, desk: Desk, settings: Settings, secret: bytes) -> None:
+    def __init__(self, desk: Desk, settings: Settings, secret: bytes, watch: Watch | None = None) -> None:
         self._settings = settings
         app = build_app(
             desk,
@@ -98,6 +103,7 @@ class WebAdapter:
             public_url=settings.web.public_url,
             link_minutes=settings.review.link_minutes,
             session_hours=settings.review.session_hours,
+            watch=watch,
         )
         self._desk = desk
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.worker.deadline_seconds)

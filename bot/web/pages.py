@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import secrets
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from bot.web.session import Sessions
 from bot.web.upload import UploadRefused, read_picture, well_formed
 from bot.web.view import View
 from corrections.types import Address
+from model import tracing
+
+log = logging.getLogger(__name__)
 
 PLATFORM = "web"
 CHANNEL = "page"
@@ -78,6 +82,7 @@ class Pages:
     @web.middleware
     async def with_person(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Know who it is, and give whoever is new a cookie."""
+        tracing.trace()
         known = self._sessions.read(request)
         person = known or self._sessions.new()
         request[PERSON] = Person(PLATFORM, person, render.spoken(request).language)
@@ -101,6 +106,7 @@ class Pages:
             picture, token = await read_picture(request, self._max_bytes)
         except UploadRefused as error:
             return render.refusal(request, error.refused)
+        log.info("a message with a picture on the page")
         # The same form with the same picture is the same message, however often it is sent.
         message = f"{token or secrets.token_hex(16)}-{hashlib.sha256(picture).hexdigest()[:16]}"
         address = Address(PLATFORM, person.id, CHANNEL, message)

@@ -268,6 +268,7 @@ run-web-off = Page: off (web.enabled)
 run-web-taken = The page cannot use port { $port }, another program does: set web.port to another one (0: any).
 run-web-not-allowed = The page may not use port { $port }: set web.port to one above 1023.
 run-web-no-address = The page cannot listen on { $host }, which is no address of this machine: check web.host.
+run-metrics-no-address = The metrics cannot be served on { $host }, port { $port } ({ $why }): check metrics.host and metrics.port.
 run-discord-off = Discord: off, set DISCORD_TOKEN in .env
 run-discord-connecting = Discord: connecting
 run-discord-on = Discord: on as { $bot }, in { $servers ->

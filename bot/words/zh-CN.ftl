@@ -236,6 +236,7 @@ run-web-off = 网页：已关闭（web.enabled）
 run-web-taken = 网页用不了端口 { $port }，另一个程序正在使用：请把 web.port 设为别的端口（0 表示任意）。
 run-web-not-allowed = 网页无权使用端口 { $port }：请把 web.port 设为 1023 以上。
 run-web-no-address = 网页无法监听 { $host }，它不是本机的地址：请检查 web.host。
+run-metrics-no-address = 指标无法在 { $host } 的端口 { $port } 上提供（{ $why }）：请检查 metrics.host 和 metrics.port。
 run-discord-off = Discord：已关闭，请在 .env 中设置 DISCORD_TOKEN
 run-discord-connecting = Discord：正在连接
 run-discord-on = Discord：已上线，名为 { $bot }，在 { $servers } 个服务器中

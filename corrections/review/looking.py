@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.errors import NotFound
@@ -14,8 +14,9 @@ from corrections.opening import Parts
 from corrections.people import find_person
 from corrections.review import figures, queue, reading
 from corrections.review.agreement import ReviewRules
+from corrections.review.priority import GONE
 from corrections.review.scoped import NOWHERE, Scoped, utc_now
-from corrections.review.scores import Scorer
+from corrections.review.scores import OPEN, Scorer
 from corrections.review.types import (
     AgreementReport,
     CaseView,
@@ -124,6 +125,12 @@ class Looking(Scoped):
             where = await self._scope(session, moderator)
             me = await find_person(session, self._names.person(moderator.person))
             return await queue.progress(session, where, me, at or utc_now())
+
+    async def waiting(self) -> int:
+        """How many cases wait for a moderator, of all communities."""
+        query = select(func.count()).where(CaseRow.status == OPEN, CaseRow.priority > GONE)
+        async with self._work.read() as session:
+            return await session.scalar(query) or 0
 
     async def history(
         self, moderator: Moderator, limit: int = 50, before: int | None = None
