@@ -7,11 +7,9 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from model import tracing
 from model.answering import answer
@@ -20,12 +18,12 @@ from model.classifier import Classifier, Progress, load_classifier
 from model.decode import Decoded, DecodeLimits
 from model.decoders import DecoderOptions, Decoders
 from model.errors import BundleError, ModelError, PictureError, WorkerError
-from model.preprocess import Floats, Pixels
 from model.targets import aimed
 from model.types import Answer, BundleInfo, Sight
 from model.worker.cache import Cache, Known
 from model.worker.options import WorkerOptions
 from model.worker.queue import Admission, FairQueue
+from model.worker.seat import Seat, batching_of
 
 log = logging.getLogger(__name__)
 
@@ -43,96 +41,22 @@ class Job:
     trace: str = field(default_factory=tracing.current)
 
 
-@dataclass(eq=False, slots=True)
-class _Pending:
-    pixels: Pixels
-    wanted: Callable[[], bool]
-    output: asyncio.Future[tuple[Floats, Floats]]
-
-
-class Seat:
-    """A loaded classifier, the one thread that may call it, and the pictures that wait for it."""
-
-    def __init__(self, classifier: Classifier, counters: Counter[str]) -> None:
-        self.classifier = classifier
-        self._counters = counters
-        self._batch = max(1, int(getattr(classifier, "batch", 1)))  # more than one only where it pays
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
-        self._waiting: asyncio.Queue[_Pending] = asyncio.Queue()
-        self._users = 0
-        self._left = asyncio.Event()
-        self._left.set()
-        self._task = asyncio.create_task(self._run())
-
-    @property
-    def info(self) -> BundleInfo:
-        """Of the bundle in this seat."""
-        return self.classifier.info
-
-    def __enter__(self) -> Seat:
-        self._users += 1
-        self._left.clear()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._users -= 1
-        if not self._users:
-            self._left.set()
-
-    async def look(self, pixels: Pixels, wanted: Callable[[], bool]) -> tuple[Floats, Floats]:
-        """Logits [C] and embedding [D] of pixels [H, W, 3]; cancelled when it is no longer wanted."""
-        pending = _Pending(pixels, wanted, asyncio.get_running_loop().create_future())
-        self._waiting.put_nowait(pending)
-        return await pending.output
-
-    async def close(self) -> None:
-        """When the last one has what it came for."""
-        await self._left.wait()
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        # its last exception holds this object: without this the model stays until Python looks for circles
-        del self._task
-        self._thread.shutdown(wait=False)
-
-    async def _run(self) -> None:
-        while True:
-            batch = [await self._waiting.get()]
-            while len(batch) < self._batch and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-            for pending in batch:
-                if not pending.wanted():
-                    self._counters["dropped"] += 1
-                    pending.output.cancel()
-            batch = [pending for pending in batch if not pending.output.done()]
-            if batch and not await self._together(batch) and len(batch) > 1:
-                for pending in batch:  # one of them is poison: the others shall not suffer
-                    await self._together([pending])
-
-    async def _together(self, batch: list[_Pending]) -> bool:
-        pixels = np.stack([pending.pixels for pending in batch])
-        try:
-            output = await asyncio.get_running_loop().run_in_executor(self._thread, self.classifier, pixels)
-        except Exception as error:
-            log.exception("the classifier failed")
-            if len(batch) == 1:
-                _fail(batch[0].output, WorkerError(f"the model failed on this picture: {error}"))
-            return False
-        self._counters["batches"] += 1
-        for row, pending in enumerate(batch):
-            if not pending.output.done():
-                pending.output.set_result((output.logits[row].copy(), output.embedding[row].copy()))
-        return True
-
-
 class Engine:
     """Looks at pictures: ``await engine.look(...)`` from any number of requests at a time."""
 
-    def __init__(self, options: WorkerOptions) -> None:
+    def __init__(
+        self,
+        options: WorkerOptions,
+        *,
+        load: Callable[..., Classifier] = load_classifier,
+        decoders: Decoders | None = None,
+    ) -> None:
+        """``load`` and ``decoders`` for those who bring a classifier or a way to decode of their own."""
         self.options = options
         self.admission = Admission(options.queue, options.key_bound, options.queue_bytes)
         self.cache = Cache(options.cache_entries, options.cache_bytes)
         self.counters: Counter[str] = Counter()
-        self.decoders = Decoders(
+        self.decoders = decoders or Decoders(
             DecoderOptions(
                 children=options.decoders,
                 seconds=options.decode_seconds,
@@ -144,6 +68,9 @@ class Engine:
         self._seated = asyncio.Event()
         self._swapping = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._load = load
+        self._busy = 0  # jobs that have left the queue and are not answered yet
+        self._freed = asyncio.Event()
         self.loading = 0  # loads that run in a thread, which nothing can stop
 
     @property
@@ -154,8 +81,7 @@ class Engine:
     async def start(self) -> None:
         """Start the decoders. Jobs wait until a bundle is loaded."""
         await self.decoders.__aenter__()
-        for _ in range(self.decoders.options.count + 1):  # one decodes ahead while the classifier is busy
-            self._keep(asyncio.create_task(self._lane()))
+        self._keep(asyncio.create_task(self._hand_out()))
 
     async def close(self) -> None:
         """End everything; jobs that still wait are answered with an error."""
@@ -176,16 +102,33 @@ class Engine:
                 classifier = await asyncio.to_thread(self._loaded, use, progress)
             finally:
                 self.loading -= 1
-            old, self._seat = self._seat, Seat(classifier, self.counters)
+            old, self._seat = (
+                self._seat,
+                Seat(classifier, self.counters, batching_of(classifier, self.options.batch)),
+            )
             self._seated.set()
             if old is not None:
                 self._keep(asyncio.create_task(old.close()))
             log.info("looking with %s, %s, %s", classifier.info.id, classifier.level, classifier.backend)
             return classifier.info
 
+    async def change(self, classifier: Classifier, use: str) -> Classifier | None:
+        """Load ``use`` in place of ``classifier``, unless another one has taken its place meanwhile.
+
+        Returns:
+            What is asked from now on; None when nothing was changed.
+
+        Raises:
+            BundleError: it cannot be loaded; the old one stays.
+        """
+        if self._seat is None or self._seat.classifier is not classifier:
+            return None
+        await self.load(use, instead_of=classifier)
+        return self._seat.classifier
+
     def _loaded(self, use: str, progress: Progress | None) -> Classifier:
         """A classifier that has answered a picture: who asks it first shall not be the one to find out."""
-        classifier = load_classifier(
+        classifier = self._load(
             use,
             backend=self.options.backend,
             models_dir=Path(self.options.models_dir),
@@ -223,28 +166,47 @@ class Engine:
             if job.reply.cancelled():
                 self._queue.discard(key, job)
 
-    async def _lane(self) -> None:
+    async def _hand_out(self) -> None:
+        """Take jobs from the queue as hands are free, so that who is next is decided as late as can be."""
         await self._seated.wait()
         while True:
+            while self._busy >= self._hands():
+                self._freed.clear()
+                await self._freed.wait()
             job = await self._queue.get()
-            began = time.perf_counter()
-            tracing.trace(job.trace)
-            try:
+            self._busy += 1
+            work = asyncio.create_task(self._one(job))
+            work.add_done_callback(partial(self._handed_back, job, time.perf_counter(), self._busy))
+            self._keep(work)
+
+    def _hands(self) -> int:
+        """Jobs at a time: each decoder has one, and as many are ahead as the classifier has room for."""
+        assert self._seat is not None
+        return self.decoders.options.count + self._seat.batching.room
+
+    def _handed_back(self, job: Job, began: float, beside: int, work: asyncio.Task[None]) -> None:
+        if work.cancelled():
+            _fail(job.reply, WorkerError("the worker stops"))
+        self.admission.took((time.perf_counter() - began) / beside)
+        self._busy -= 1
+        self._freed.set()
+
+    async def _one(self, job: Job) -> None:
+        tracing.trace(job.trace)
+        try:
+            if not job.reply.done():
+                sight = await self._answered(job)
                 if not job.reply.done():
-                    sight = await self._answered(job)
-                    if not job.reply.done():
-                        job.reply.set_result(sight)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    _fail(job.reply, WorkerError("the worker stops"))
-                    raise
-            except ModelError as error:
-                _fail(job.reply, error)
-            except Exception as error:  # whatever it is, the next picture is answered
-                log.exception("a picture could not be looked at")
-                _fail(job.reply, WorkerError(f"the worker has a fault: {type(error).__name__}"))
-            self.admission.took((time.perf_counter() - began) / (self.decoders.options.count + 1))
+                    job.reply.set_result(sight)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+        except ModelError as error:
+            _fail(job.reply, error)
+        except Exception as error:  # whatever it is, the next picture is answered
+            log.exception("a picture could not be looked at")
+            _fail(job.reply, WorkerError(f"the worker has a fault: {type(error).__name__}"))
 
     async def _answered(self, job: Job) -> Sight:
         assert self._seat is not None
@@ -300,6 +262,6 @@ def _answer(known: Known, info: BundleInfo) -> Answer:
         raise WorkerError(str(error)) from error
 
 
-def _fail(future: asyncio.Future[Sight] | asyncio.Future[tuple[Floats, Floats]], error: ModelError) -> None:
+def _fail(future: asyncio.Future[Sight], error: ModelError) -> None:
     if not future.done():
         future.set_exception(error)

@@ -17,7 +17,8 @@ from model.explaining import covered, heat_of, windows, without_hottest
 from model.heat import draw_heat, draw_sheet
 from model.preprocess import Pixels
 from model.reasons import SHEET, Reason
-from model.worker.engine import Engine, Seat
+from model.worker.engine import Engine
+from model.worker.seat import Seat
 
 METHOD = "occlusion"
 RETRY_SECONDS = 3.0

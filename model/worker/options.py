@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+SECRET = "WHOSTHAT_WORKER__SECRET"  # noqa: S105  # the variable's name
 LONGEST_UNIX_PATH = 100  # bytes; the kernel takes 104 to 108
 
 
@@ -18,9 +19,11 @@ class WorkerOptions:
     loopback, or a private socket under a supervisor); ``use``, ``backend``,
     ``models_dir`` and ``threads`` are those of `model.classifier.load_classifier`. ``queue`` requests are
     admitted at a time, ``per_key`` (0: half of them) for one fairness key, ``queue_bytes`` in all.
+    ``batch`` pictures are looked at together at most, where that pays (`model.worker.batching`).
     ``follow``: ``use`` is what the setting says, and what was chosen over it in ``models_dir`` is looked
     with, now and whenever it changes (`model.worker.following`). ``sure_right`` and ``characters_kept``
-    are those of `model.targets.aimed`.
+    are those of `model.targets.aimed`. With ``cert`` and ``key`` (PEM files) it speaks TLS; who does not send
+    ``secret`` is not answered. The secret is never on a command line, where everybody on the machine sees it.
     Times are in seconds.
     """
 
@@ -32,6 +35,7 @@ class WorkerOptions:
     queue: int = 128
     per_key: int = 0
     queue_bytes: int = 512 * 2**20
+    batch: int = 32
     deadline: float = 30.0
     longest_deadline: float = 300.0
     decoders: int = 0
@@ -46,6 +50,9 @@ class WorkerOptions:
     follow: bool = False
     sure_right: float = 0.0
     characters_kept: float = 0.0
+    cert: str = ""
+    key: str = ""
+    secret: str = field(default="", repr=False)
 
     @property
     def key_bound(self) -> int:
@@ -55,9 +62,9 @@ class WorkerOptions:
     def to_arguments(self) -> list[str]:
         """The command line that `parse` reads back."""
         line: list[str] = []
-        for field in fields(self):
-            value = getattr(self, field.name)
-            flag = "--" + field.name.replace("_", "-")
+        for each in _flagged():
+            value = getattr(self, each)
+            flag = "--" + each.replace("_", "-")
             if isinstance(value, bool):
                 line += [flag] if value else []
             else:
@@ -71,16 +78,19 @@ def parse(arguments: Sequence[str]) -> WorkerOptions:
         prog="python -m model.worker", description="Looks at pictures for a bot."
     )
     defaults = WorkerOptions()
-    for field in fields(WorkerOptions):
-        default = getattr(defaults, field.name)
-        flag = "--" + field.name.replace("_", "-")
+    for each in _flagged():
+        default = getattr(defaults, each)
+        flag = "--" + each.replace("_", "-")
         if isinstance(default, bool):
             parser.add_argument(flag, action="store_true")
         else:
-            parser.add_argument(
-                flag, type=type(default) if not isinstance(default, Path) else Path, default=default
-            )
+            kind = Path if isinstance(default, Path) else type(default)
+            parser.add_argument(flag, type=kind, default=default)
     return WorkerOptions(**vars(parser.parse_args(arguments)))
+
+
+def _flagged() -> list[str]:
+    return [each.name for each in fields(WorkerOptions) if each.name != "secret"]
 
 
 def unix_path(address: str) -> str | None:

@@ -32,10 +32,11 @@ from model.errors import PictureError, WorkerBusy, WorkerError
 from model.preprocess import Preprocess
 from model.types import Answer, BundleInfo, Calibration, Ranked, Sight, Verdict
 from model.worker import protocol
+from model.worker.batching import Batching
 from model.worker.cache import Cache, Known
-from model.worker.engine import Seat
 from model.worker.options import WorkerOptions, parse
 from model.worker.queue import Admission, FairQueue
+from model.worker.seat import Seat
 from tests.model.test_decode import png, repeated_gif
 from tests.model.test_decoders import until_gone
 from tests.standins.bundles import tiny_bundle
@@ -526,7 +527,6 @@ class Fussy:
     level = "exact"
     backend = "none"
     preprocess = Preprocess(height=4, width=4)
-    batch = 4
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -542,7 +542,7 @@ class Fussy:
 async def test_batches_are_made_where_they_pay_and_a_poison_picture_fails_alone() -> None:
     counters: Counter[str] = Counter()
     classifier = Fussy()
-    seat = Seat(classifier, counters)
+    seat = Seat(classifier, counters, Batching(4, size=4))
     with seat:
         values = [10, 20, 255, 40, 50, 60]
         looks = [seat.look(np.full((4, 4, 3), value, np.uint8), lambda: True) for value in values]
