@@ -5,6 +5,8 @@
     model.safetensors           the weights
     manifest.json               ours: id, slugs, recipe, metrics, calibration, licence, checksums
     model.onnx                  for CPUs: pixel_values [B, 3, H, W] -> logits [B, C], embedding [B, D]
+    model.fast.onnx             faster forms of it, if the manifest admits them: see `model.levels`
+    model.turbo.onnx
 
 A folder without a manifest is a bundle too; its slugs are made from ``id2label``. Nothing that can
 run code when it is read (pickle: ``.bin``, ``.pt``) is ever opened.
@@ -31,6 +33,8 @@ from model.types import NOBODY, BundleInfo, Calibration, Targets
 SCHEMA = 1
 CONFIG, PREPROCESSOR, MANIFEST = "config.json", "preprocessor_config.json", "manifest.json"
 WEIGHTS, ONNX = "model.safetensors", "model.onnx"
+LEVEL_FILES = {"fast": "model.fast.onnx", "turbo": "model.turbo.onnx"}
+"""A bundle is whole without them: what they are stands with their figures, under ``compiled``."""
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 HASHED_UP_TO = 128 * 2**20
@@ -185,7 +189,7 @@ def seal(
     files = {
         path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path.name not in (MANIFEST, *LEVEL_FILES.values())
     }
     write_json(
         folder / MANIFEST,

@@ -12,7 +12,6 @@ import numpy as np
 
 from model.bundle import Bundle, read_bundle
 from model.errors import BackendMissing, BundleDamaged, BundleError, LevelRefused
-from model.levels import levels_of
 from model.preprocess import Floats, Pixels, Preprocess
 from model.types import LEVELS, BundleInfo
 
@@ -71,13 +70,11 @@ def load_classifier(
         raise BundleError(f"there is no backend {backend!r}; it is one of {', '.join(BACKENDS)}")
     folder = find_bundle(use, models_dir=models_dir, progress=progress)
     bundle = read_bundle(folder)
-    if level not in levels_of(bundle):
-        raise LevelRefused(f"{bundle.info.id} does not admit the level {level}")
     chosen = choose_backend(bundle, backend)
     if progress is not None:
         progress("loading the model", 0.0)
     try:
-        classifier = _load(bundle, chosen, threads, models_dir)
+        classifier = _load(bundle, chosen, threads, level, models_dir)
         blank = np.zeros((1, bundle.preprocess.height, bundle.preprocess.width, 3), np.uint8)
         output = classifier(blank)
     except BundleError:
@@ -136,11 +133,13 @@ def choose_backend(bundle: Bundle, wanted: str) -> str:
     return wanted
 
 
-def _load(bundle: Bundle, backend: str, threads: int, models_dir: Path) -> Classifier:
+def _load(bundle: Bundle, backend: str, threads: int, level: str, models_dir: Path) -> Classifier:
     if backend == "onnx":
         from model.backends.onnx import OnnxClassifier
 
-        return OnnxClassifier(bundle, threads=threads, models_dir=models_dir)
+        return OnnxClassifier(bundle, threads=threads, level=level, models_dir=models_dir)
+    if level != LEVELS[0]:
+        raise LevelRefused(f"{bundle.info.id} has the level {level} for CPUs only, not in torch")
     from model.backends.torch import load_torch
 
     return load_torch(bundle, threads=threads)

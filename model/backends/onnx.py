@@ -11,8 +11,10 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 
 from model.bundle import Bundle
 from model.errors import BundleDamaged
+from model.levels import admitted
 from model.prepared import discard, prepared
-from model.preprocess import Pixels
+from model.preprocess import Floats, Pixels
+from model.types import LEVELS
 
 if TYPE_CHECKING:
     from model.classifier import Output
@@ -23,12 +25,18 @@ INPUT, OUTPUTS = "pixel_values", ["logits", "embedding"]
 
 
 class OnnxClassifier:
-    """A bundle's ``model.onnx``, see `model.classifier.Classifier`."""
+    """A bundle's ``model.onnx``, or that of a faster level, see `model.classifier.Classifier`."""
 
-    level = "exact"
     backend = "onnx"
 
-    def __init__(self, bundle: Bundle, *, threads: int = 0, models_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int = 0,
+        level: str = LEVELS[0],
+        models_dir: Path | None = None,
+    ) -> None:
         """Check the file and load it.
 
         Args:
@@ -36,20 +44,27 @@ class OnnxClassifier:
             models_dir: where what this machine has prepared is looked for, see `model.prepared`.
 
         Raises:
+            LevelRefused: the bundle does not admit the level, or its file is not as it was.
             BundleDamaged: it is not what the manifest describes, or has other inputs or outputs.
         """
         assert bundle.onnx is not None
-        self.source = bundle.onnx
+        self.level, self.threads = level, threads
+        self.source, self.info = bundle.onnx, bundle.info
+        if level != LEVELS[0]:
+            found = admitted(bundle, level)
+            self.source, self.info = found.path, found.info
         self.prepared = prepared(self.source, models_dir) if models_dir is not None else None
-        self.info = bundle.info
         self.preprocess = bundle.preprocess
         self._session = self._opened(bundle, threads)
         inputs = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]
         if inputs != [INPUT] or sorted(outputs) != sorted(OUTPUTS):
             raise BundleDamaged(
-                f"{bundle.onnx} takes {inputs} and gives {outputs}, not [{INPUT!r}] and {OUTPUTS}"
+                f"{self.source} takes {inputs} and gives {outputs}, not [{INPUT!r}] and {OUTPUTS}"
             )
+
+        # with merging each picture keeps other tokens: they go one by one, which costs a CPU nothing
+        self._alone = self._session.get_inputs()[0].shape[0] == 1
 
     def _opened(self, bundle: Bundle, threads: int) -> ort.InferenceSession:
         options = ort.SessionOptions()
@@ -66,15 +81,25 @@ class OnnxClassifier:
                 log.warning("what was prepared of %s does not load and is made again: %s", self.source, error)
                 discard(self.prepared)
                 self.prepared = None
-        bundle.verify(self.source)
+        if self.level == LEVELS[0]:
+            bundle.verify(self.source)
+        else:
+            admitted(bundle, self.level, whole=True)
         return _session(self.source, options, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
 
     def __call__(self, pixels: Pixels) -> Output:
         """Look at uint8 pixels ``[B, H, W, 3]``."""
         from model.classifier import Output
 
-        logits, embedding = self._session.run(OUTPUTS, {INPUT: self.preprocess.normalise(pixels)})
+        values = self.preprocess.normalise(pixels)
+        rows = range(len(values)) if self._alone else ()
+        parts = [self._run(values[row : row + 1]) for row in rows] or [self._run(values)]
+        logits, embedding = (np.concatenate(each) for each in zip(*parts, strict=True))
         return Output(np.asarray(logits, np.float32), np.asarray(embedding, np.float32))
+
+    def _run(self, values: Floats) -> list[Floats]:
+        found: list[Floats] = self._session.run(OUTPUTS, {INPUT: values})
+        return found
 
 
 def _session(

@@ -1,0 +1,75 @@
+"""How the forms of a bundle are written: the values behind *fast* and *turbo*, and as what they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from model.levels.merging import Merge
+
+EDITION = 1
+"""Counts up when the same form is written in another way, so that figures of before are no longer taken."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the layers of a vision transformer are written.
+
+    Attributes:
+        int8: weights in 7 bits for each output, activations in 8 for each tensor, found anew for each
+            picture. 7 bits, because the sums of two products of 8 bits overflow on processors without
+            VNNI: the same file then says the same everywhere.
+        floats: linear layers that stay as they are, such as ``11.down``; see `model.levels.writing`.
+        merge: how many pairs of tokens each layer merges, see `model.levels.merging`; empty: none.
+        proportional: a merged token is attended to as many times as it has been tokens (Bolya et al., 3.2).
+    """
+
+    int8: bool = False
+    floats: tuple[str, ...] = ()
+    merge: tuple[Merge, ...] = ()
+    proportional: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a manifest."""
+        return {"edition": EDITION, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Form:
+        """Read it again.
+
+        Raises:
+            ValueError: it was measured with another edition; KeyError, TypeError: it does not read.
+        """
+        if content["edition"] != EDITION:
+            raise ValueError(f"edition {content['edition']}, this version writes {EDITION}")
+        return cls(
+            bool(content["int8"]),
+            tuple(str(name) for name in content["floats"]),
+            tuple(
+                Merge(int(each["least"]), int(each["most"]), float(each["alike"]))
+                for each in content["merge"]
+            ),
+            bool(content["proportional"]),
+        )
+
+
+def evenly(pairs: int, layers: int) -> tuple[Merge, ...]:
+    """The same number of pairs in every layer."""
+    return (Merge(pairs),) * layers
+
+
+def adaptive(least: int, most: int, alike: float, layers: int) -> tuple[Merge, ...]:
+    """In every layer as many pairs as are so much alike, within bounds."""
+    return (Merge(least, most, alike),) * layers
+
+
+def within(merges: tuple[Merge, ...], tokens: int) -> tuple[Merge, ...]:
+    """The same, with no layer merging more than half of the tokens that it may find."""
+    found, left = [], tokens
+    for each in merges:
+        half = max(0, (left - 1) // 2 - 1)
+        merge = replace(each, least=min(each.least, half), most=min(each.most, half))
+        found.append(merge)
+        left -= max(merge.least, merge.most)
+    return tuple(found)

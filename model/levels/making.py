@@ -1,0 +1,128 @@
+"""Level files are made from a folder's ``model.onnx``, and its manifest says what they are."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from model.bundle import LEVEL_FILES, MANIFEST, ONNX, read_json, sha256_of, write_json
+from model.errors import LevelRefused
+from model.levels.forms import Form, adaptive, evenly
+from model.levels.reading import NotRead, Vit, read_vit
+from model.levels.writing import write
+
+CLOSE = 1e-3
+"""How far outputs may be from the original's when only the way of writing has changed."""
+
+
+def opened(path: Path) -> Vit:
+    """Read a graph and its layers, and try whether they mean what was read.
+
+    Raises:
+        LevelRefused: it is no vision transformer as these are known here.
+    """
+    try:
+        vit = read_vit(onnx.load(str(path)))
+        plain = write(vit, Form())
+    except (NotRead, onnx.checker.ValidationError) as error:
+        raise LevelRefused(f"{path} is no vision transformer that has faster levels: {error}") from error
+    theirs, ours = _outputs(path.read_bytes(), vit), _outputs(plain.SerializeToString(), vit)
+    for one, other in zip(theirs, ours, strict=True):
+        if one.shape != other.shape or not np.allclose(
+            one, other, atol=CLOSE * max(1.0, float(np.abs(one).max()))
+        ):
+            raise LevelRefused(f"{path} says something else when its layers are written anew")
+    return vit
+
+
+def add_levels(folder: Path, levels: Mapping[str, Mapping[str, Any]], vit: Vit | None = None) -> None:
+    """Write level files beside ``model.onnx`` and their entries into the manifest, which comes last.
+
+    The same folder and levels give the same bytes.
+
+    Args:
+        levels: by level what was measured: ``form``, figures, ``calibration``, ``targets``, and ``refused``,
+            with which no file is written.
+        vit: the folder's own, if it is read already.
+
+    Raises:
+        LevelRefused: it is no vision transformer as these are known here.
+    """
+    manifest = read_json(folder / MANIFEST)
+    compiled = {
+        name: each for name, each in manifest.get("compiled", {}).items() if name not in LEVEL_FILES.values()
+    }
+    for level, about in levels.items():
+        path, entry = folder / LEVEL_FILES[level], {"backend": "onnx", "level": level, **about}
+        if about.get("refused"):
+            path.unlink(missing_ok=True)
+        else:
+            vit = vit or _read(folder)
+            _replace(path, write(vit, Form.from_json(about["form"])).SerializeToString())
+            entry |= {"size": path.stat().st_size, "sha256": sha256_of(path)}
+        compiled[path.name] = entry
+    files = {
+        name: each for name, each in manifest.get("files", {}).items() if name not in LEVEL_FILES.values()
+    }
+    draft = folder / f".{MANIFEST}.{secrets.token_hex(4)}"
+    write_json(draft, manifest | {"compiled": compiled, "files": files})
+    draft.replace(folder / MANIFEST)
+
+
+def has_levels(folder: Path, levels: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a folder has these levels with these figures already."""
+    compiled = read_json(folder / MANIFEST).get("compiled", {})
+    for level, about in levels.items():
+        entry = compiled.get(LEVEL_FILES[level], {})
+        if any(entry.get(name) != value for name, value in about.items()):
+            return False
+        if not about.get("refused") and not (folder / LEVEL_FILES[level]).is_file():
+            return False
+    return True
+
+
+def usual(level: str, vit: Vit) -> tuple[Form, ...]:
+    """Forms to try for a level, the fastest first, where nothing else is known of a bundle."""
+    layers = len(vit.layers)
+    if level == "fast":
+        delicate = tuple(f"{number}.down" for number in range(layers))
+        return Form(int8=True), Form(int8=True, floats=delicate)
+    return (
+        Form(int8=True, merge=evenly(16, layers)),
+        Form(int8=True, merge=evenly(12, layers)),
+        Form(int8=True, merge=evenly(8, layers)),
+        Form(int8=True, merge=adaptive(2, 12, 0.9, layers)),
+    )
+
+
+def _read(folder: Path) -> Vit:
+    try:
+        return read_vit(onnx.load(str(folder / ONNX)))
+    except NotRead as error:
+        raise LevelRefused(f"{folder} holds no vision transformer with faster levels: {error}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _outputs(content: bytes, vit: Vit) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    import onnxruntime as ort  # type: ignore[import-untyped]
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    (value,) = vit.model.graph.input
+    height, width = (side.dim_value for side in value.type.tensor_type.shape.dim[2:])
+    pixels = np.random.default_rng(0).normal(size=(1, 3, height, width)).astype(np.float32)
+    return [np.asarray(each) for each in session.run(["logits", "embedding"], {value.name: pixels})]
