@@ -21,6 +21,7 @@ from model.errors import BundleError, ModelError, PictureError, WorkerError
 from model.targets import aimed
 from model.types import Answer, BundleInfo, Sight
 from model.worker.cache import Cache, Known
+from model.worker.metrics import Observed
 from model.worker.options import WorkerOptions
 from model.worker.queue import Admission, FairQueue
 from model.worker.seat import Seat, batching_of
@@ -56,6 +57,7 @@ class Engine:
         self.admission = Admission(options.queue, options.key_bound, options.queue_bytes)
         self.cache = Cache(options.cache_entries, options.cache_bytes)
         self.counters: Counter[str] = Counter()
+        self.observed = Observed()
         self.decoders = decoders or Decoders(
             DecoderOptions(
                 children=options.decoders,
@@ -77,6 +79,11 @@ class Engine:
     def seat(self) -> Seat | None:
         """The bundle that is asked now; None while the first one warms up."""
         return self._seat
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that nobody has begun with."""
+        return len(self._queue)
 
     async def start(self) -> None:
         """Start the decoders. Jobs wait until a bundle is loaded."""
@@ -104,7 +111,9 @@ class Engine:
                 self.loading -= 1
             old, self._seat = (
                 self._seat,
-                Seat(classifier, self.counters, batching_of(classifier, self.options.batch)),
+                Seat(
+                    classifier, self.counters, batching_of(classifier, self.options.batch), self.observed.ran
+                ),
             )
             self._seated.set()
             if old is not None:
@@ -217,6 +226,7 @@ class Engine:
             if known is None or job.keep:
                 decoded = await self.decoders.decode(job.picture, seat.classifier.preprocess, keep=job.keep)
                 self.counters["decoded"] += 1
+                self.observed.decode.observe(time.perf_counter() - began)
             if known is None:
                 assert decoded is not None
                 logits, embedding = await seat.look(decoded.pixels, lambda: not job.reply.done())

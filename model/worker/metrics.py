@@ -1,8 +1,8 @@
 """What a worker shows to Prometheus at ``GET /metrics``.
 
-While it works it only counts (`Observed`, and the counters that everything else keeps); what Prometheus wants is
-made of that when it asks, so that a start does not wait for the library. Labels are reasons, verdicts, and the
-bundle that serves: nothing of whoever asks.
+While it works it only counts (`Observed`, and the counters that everything else keeps); what Prometheus wants
+is made of that when it asks, so that a start does not wait for the library. Labels are reasons, verdicts, and
+the bundle that serves: nothing of whoever asks.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ class _Families:
         )
 
         engine, observed = self._engine, self._engine.observed
-        counters, cache, door = engine.counters, engine.cache, engine.admission
+        counters, cache, door = dict(engine.counters), engine.cache, engine.admission
         for name, what, value in (
-            ("pictures", "Pictures that were answered.", counters["answered"]),
-            ("decoded", "Pictures that were decoded.", counters["decoded"]),
-            ("dropped", "Pictures that nobody waited for any more.", counters["dropped"]),
-            ("explained", "Pictures that were explained.", counters["explained"]),
+            ("pictures", "Pictures that were answered.", counters.get("answered", 0)),
+            ("decoded", "Pictures that were decoded.", counters.get("decoded", 0)),
+            ("dropped", "Pictures that nobody waited for any more.", counters.get("dropped", 0)),
+            ("explained", "Pictures that were explained.", counters.get("explained", 0)),
             ("cache_hits", "Pictures that were known already.", cache.hits),
             ("cache_misses", "Pictures that were not.", cache.misses),
         ):

@@ -32,17 +32,23 @@ class Seat:
     """Pictures come one by one, and are looked at together where that pays, see `Batching`."""
 
     def __init__(
-        self, classifier: Classifier, counters: Counter[str], batching: Batching | None = None
+        self,
+        classifier: Classifier,
+        counters: Counter[str],
+        batching: Batching | None = None,
+        ran: Callable[[int, float], None] = lambda pictures, seconds: None,
     ) -> None:
         """Start the thread.
 
         Args:
             counters: *batches* (runs), *batched* (pictures in them) and *dropped* (nobody waited) count up.
             batching: by default a new one, which tries no more together than the classifier allows.
+            ran: is told of every run, how many pictures it was over and how many seconds it took.
         """
         self.classifier = classifier
         self.batching = batching or batching_of(classifier)
         self._counters = counters
+        self._ran = ran
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
         self._waiting: deque[_Pending] = deque()
         self._came = asyncio.Event()
@@ -131,7 +137,9 @@ class Seat:
             if len(batch) == 1:
                 _fail(batch[0].output, WorkerError(f"the model failed on this picture: {error}"))
             return False
-        self.batching.took(len(batch), time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self.batching.took(len(batch), seconds)
+        self._ran(len(batch), seconds)
         self._counters["batches"] += 1
         self._counters["batched"] += len(batch)
         for row, pending in enumerate(batch):

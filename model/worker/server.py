@@ -15,7 +15,7 @@ from aiohttp import web
 
 from model import tracing
 from model.errors import DeadlinePassed, ModelError, PictureError
-from model.worker import protocol, reasons
+from model.worker import metrics, protocol, reasons
 from model.worker.engine import Engine
 from model.worker.explaining import Explaining
 from model.worker.queue import Ticket
@@ -39,6 +39,7 @@ def make_app(engine: Engine) -> web.Application:
     app.router.add_post("/v1/bundle", swap)
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", ready)
+    app.router.add_get("/metrics", show)
     return app
 
 
@@ -64,6 +65,7 @@ async def identify(request: web.Request) -> web.Response:
             except TimeoutError:
                 raise DeadlinePassed(f"no answer within {seconds:g} s") from None
         outcome = str(sight.answer.verdict)
+        engine.counters[f"verdict {outcome}"] += 1
         # the reply may hold a picture: turning it to text is not for the event loop
         text = await asyncio.to_thread(_text, sight) if sight.stored else _text(sight)
         return web.Response(text=text, content_type="application/json", headers={protocol.REQUEST_ID: id_})
@@ -72,7 +74,9 @@ async def identify(request: web.Request) -> web.Response:
         engine.counters[f"refused {error.reason}"] += 1
         raise
     finally:
-        log.info("looked: %s in %.0f ms", outcome, (time.perf_counter() - began) * 1000)
+        seconds = time.perf_counter() - began
+        engine.observed.request.observe(seconds)
+        log.info("looked: %s in %.0f ms", outcome, seconds * 1000)
 
 
 async def why(request: web.Request) -> web.Response:
@@ -170,6 +174,15 @@ async def ready(request: web.Request) -> web.Response:
             "counters": counters,
         }
     )
+
+
+async def show(request: web.Request) -> web.Response:
+    """``GET /metrics``: what was counted so far, for Prometheus."""
+    engine = request.app[ENGINE]
+    if not engine.options.secret and not _local(request):
+        return _refused(403, "forbidden", "metrics are for this machine, or for who has the worker's secret")
+    body = await asyncio.to_thread(metrics.text, engine)
+    return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 async def _body(request: web.Request, most: int, ticket: Ticket) -> tuple[bytes, str]:
