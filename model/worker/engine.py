@@ -224,6 +224,7 @@ class Engine:
             cached = known is not None
             decoded: Decoded | None = None
             if known is None or job.keep:
+                began = time.perf_counter()
                 decoded = await self.decoders.decode(job.picture, seat.classifier.preprocess, keep=job.keep)
                 self.counters["decoded"] += 1
                 self.observed.decode.observe(time.perf_counter() - began)
