@@ -35,6 +35,7 @@ class TorchClassifier:
 
     def __init__(self, bundle: Bundle, network: nn.Module) -> None:
         """``network`` takes ``[B, 3, H, W]`` and gives logits ``[B, C]`` and features ``[B, D]``."""
+        self.folder = bundle.folder
         self.info = bundle.info
         self.preprocess = bundle.preprocess
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -97,13 +97,20 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.decoders.close()
 
-    async def load(self, use: str, progress: Progress | None = None) -> BundleInfo:
+    async def load(
+        self, use: str, progress: Progress | None = None, *, instead_of: Classifier | None = None
+    ) -> BundleInfo:
         """Load a bundle beside the one that is asked now, then put it in its place.
+
+        Args:
+            instead_of: only while this one is asked; else nothing happens.
 
         Raises:
             BundleError: it cannot be loaded; the old one stays.
         """
         async with self._swapping:
+            if instead_of is not None and self._seat and self._seat.classifier is not instead_of:
+                return self._seat.info
             self.loading += 1
             try:
                 classifier = await asyncio.to_thread(self._loaded, use, progress)
@@ -120,20 +127,6 @@ class Engine:
                 self._keep(asyncio.create_task(old.close()))
             log.info("looking with %s, %s, %s", classifier.info.id, classifier.level, classifier.backend)
             return classifier.info
-
-    async def change(self, classifier: Classifier, use: str) -> Classifier | None:
-        """Load ``use`` in place of ``classifier``, unless another one has taken its place meanwhile.
-
-        Returns:
-            What is asked from now on; None when nothing was changed.
-
-        Raises:
-            BundleError: it cannot be loaded; the old one stays.
-        """
-        if self._seat is None or self._seat.classifier is not classifier:
-            return None
-        await self.load(use, instead_of=classifier)
-        return self._seat.classifier
 
     def _loaded(self, use: str, progress: Progress | None) -> Classifier:
         """A classifier that has answered a picture: who asks it first shall not be the one to find out."""
