@@ -19,7 +19,8 @@ from model.client import WorkerClient
 from model.errors import BundleMissing, DeadlinePassed, PictureError, WorkerBusy, WorkerError, WorkerGone
 from model.types import Eyes
 from model.worker.options import WorkerOptions
-from tests.model.test_worker import folder, running, until
+from tests.model.test_worker import folder, running
+from tests.model.worker_contract import until
 from tests.standins.bundles import tiny_bundle
 from tests.standins.drawings import drawing
 

@@ -19,7 +19,8 @@ from model.errors import BundleError, BundleMissing, WorkerGone
 from model.supervisor import WorkerSupervisor
 from model.worker.options import WorkerOptions, unix_path
 from tests.model.test_decoders import until_gone
-from tests.model.test_worker import ROOT, until
+from tests.model.test_worker import ROOT
+from tests.model.worker_contract import until
 from tests.standins.bundles import tiny_bundle
 from tests.standins.drawings import drawing
 

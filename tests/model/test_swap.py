@@ -26,7 +26,8 @@ from model.supervisor import WorkerSupervisor
 from model.types import Sight
 from model.versions import Choice, Versions
 from model.worker.options import WorkerOptions
-from tests.model.test_worker import running, until
+from tests.model.test_worker import running
+from tests.model.worker_contract import until
 from tests.standins.bundles import tiny_bundle
 from tests.standins.drawings import drawing
 

@@ -23,7 +23,8 @@ from model.preprocess import Preprocess
 from model.reasons import SHEET
 from model.worker import reasons
 from model.worker.options import WorkerOptions
-from tests.model.test_worker import Running, counters, running, until
+from tests.model.test_worker import Running, running
+from tests.model.worker_contract import counters, until
 from tests.standins.bundles import tiny_bundle
 from tests.standins.drawings import COLOURS, drawing, encoded
 

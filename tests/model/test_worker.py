@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import gzip
-import hashlib
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import numpy as np
 import psutil
 import pytest
 
 from model.classifier import Output
 from model.client import WorkerClient
-from model.errors import PictureError, WorkerBusy, WorkerError
+from model.errors import WorkerBusy, WorkerError
 from model.preprocess import Preprocess
 from model.types import Answer, BundleInfo, Calibration, Ranked, Sight, Verdict
 from model.worker import protocol
@@ -37,13 +30,13 @@ from model.worker.cache import Cache, Known
 from model.worker.options import WorkerOptions, parse
 from model.worker.queue import Admission, FairQueue
 from model.worker.seat import Seat
-from tests.model.test_decode import png, repeated_gif
+from tests.model.test_decode import repeated_gif
 from tests.model.test_decoders import until_gone
+from tests.model.worker_contract import SLOW, Serving, WorkerContract, inside, until
 from tests.standins.bundles import tiny_bundle
 from tests.standins.drawings import drawing
 
 ROOT = Path(__file__).parents[2]
-SLOW = 700  # rounds: some 0.15 s a picture
 
 
 @pytest.fixture(scope="module")
@@ -104,17 +97,6 @@ def is_empty(folder: Path) -> bool:
     return not list(folder.iterdir())
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
-    """Wait for something to become true, sync or async."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if await found if asyncio.iscoroutine(found) else found:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not become true in time")
-
-
 @pytest.fixture(scope="module")
 def quick(bundles: Path) -> WorkerOptions:
     return WorkerOptions(use=str(bundles / "quick"), models_dir=bundles, max_bytes=4 * 2**20)
@@ -131,96 +113,22 @@ async def worker(quick: WorkerOptions, folder: Path) -> AsyncIterator[Running]:
         yield started
 
 
-@pytest.fixture
-async def http(worker: Running) -> AsyncIterator[aiohttp.ClientSession]:
-    connector = aiohttp.UnixConnector(worker.url.removeprefix("unix:"))
-    async with aiohttp.ClientSession("http://worker", connector=connector) as session:
-        yield session
+class TestOwnWorker(WorkerContract):
+    """The contract, kept by the process that a single machine runs."""
 
+    @pytest.fixture
+    def serving(self, folder: Path) -> Serving:
+        @contextlib.asynccontextmanager
+        async def serving(options: WorkerOptions) -> AsyncIterator[str]:
+            async with running(replace(options, listen=f"unix:{folder}/w")) as worker:
+                assert worker.said[-1] == f"ready {worker.url}"
+                assert any(line.startswith("progress ") for line in worker.said)
+                yield worker.url
 
-async def counters(client: WorkerClient) -> dict[str, int]:
-    return dict((await client.status())["counters"])
+        return serving
 
 
 # what it answers
-
-
-async def test_the_reply_holds_everything_that_the_protocol_names(
-    worker: Running, http: aiohttp.ClientSession
-) -> None:
-    data = drawing("red", kind="JPEG")
-    async with http.post("/v1/identify", data=data, headers={protocol.REQUEST_ID: "r1"}) as response:
-        assert response.status == 200
-        assert response.headers[protocol.REQUEST_ID] == "r1"
-        reply = await response.json()
-    assert set(reply) == {
-        *("ranked", "verdict", "known", "confidence", "character", "logits", "embedding", "near_key"),
-        *("sha256", "width", "height", "bundle", "level", "milliseconds", "cached"),
-        *("marks", "calibration"),
-    }
-    assert (reply["verdict"], reply["character"], reply["cached"]) == ("sure", "iron-man", False)
-    assert reply["sha256"] == hashlib.sha256(data).hexdigest()
-    assert (reply["width"], reply["height"]) == (320, 240)
-    assert len(np.frombuffer(base64.b64decode(reply["embedding"]), "<f4")) == 192
-    assert len(reply["logits"]) == 6
-    assert 0 < reply["milliseconds"] < 10_000
-    async with http.get("/healthz") as response:
-        assert response.status == 200
-    async with http.get("/readyz") as response:
-        assert (await response.json())["backend"] == "onnx"
-    async with http.get("/v1/bundle") as response:
-        assert "iron-man" in (await response.json())["characters"]
-    assert worker.said[-1] == f"ready {worker.url}"
-    assert any(line.startswith("progress ") for line in worker.said)
-
-
-async def test_a_picture_is_looked_at_once_and_kept_when_asked(worker: Running) -> None:
-    data = drawing("blue", kind="JPEG", size=(1600, 1200))
-    async with WorkerClient(worker.url) as client:
-        first, again = await client.look(data), await client.look(data)
-        assert (first.cached, again.cached) == (False, True)
-        assert (again.answer, again.logits, again.embedding) == (first.answer, first.logits, first.embedding)
-        assert (again.near_key, again.width, again.stored) == (first.near_key, 1600, None)
-        kept = await client.look(data, keep=True)
-        assert kept.cached
-        assert kept.stored_format == "webp"
-        assert kept.stored
-        assert kept.stored[8:12] == b"WEBP"
-        fresh = await client.look(drawing("blue", seed=5), keep=True)
-        assert not fresh.cached
-        assert fresh.stored
-        counted = await counters(client)
-    assert (counted["cache hits"], counted["cache misses"], counted["batches"]) == (2, 2, 2)
-
-
-BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
-    "zero bytes": (lambda: b"", 415, "empty"),
-    "not a picture": (lambda: b"this is a text\n" * 100, 415, "not-a-picture"),
-    "truncated": (lambda: drawing(kind="JPEG")[:2000], 422, "truncated"),
-    "30,000 x 30,000": (lambda: png(30_000, 30_000, rows=300), 422, "too-many-pixels"),
-    "a bomb": (lambda: png(60_000, 60_000, rows=500), 422, "too-many-pixels"),
-    "damaged": (lambda: bytes(drawing(kind="WEBP")[:20]) + bytes(5000), 422, "damaged"),
-    "packed": (lambda: gzip.compress(bytes(100_000_000)), 415, "not-a-picture"),
-    "40 MB": (lambda: drawing() + bytes(40_000_000), 413, "too-many-bytes"),
-}
-
-
-async def test_each_bad_input_gets_its_reason_and_the_next_picture_is_answered(
-    worker: Running, http: aiohttp.ClientSession
-) -> None:
-    for number, (name, (make, status, reason)) in enumerate(BAD.items()):
-        data = make()
-        headers = {"Content-Encoding": "gzip"} if name == "packed" else {}
-        async with http.post("/v1/identify", data=io.BytesIO(data), headers=headers) as response:
-            body = await response.json()
-            assert (response.status, body["reason"]) == (status, reason), name
-            assert len(body["detail"]) > len(reason), name
-        async with WorkerClient(worker.url) as client:
-            with pytest.raises(PictureError) as caught:
-                await client.look(data)
-            assert caught.value.reason == reason, name
-            assert (await client.look(drawing("green", seed=number))).answer.character == "hulk"
-    assert worker.process.returncode is None
 
 
 async def test_a_gif_of_two_thousand_frames_is_one_picture(quick: WorkerOptions, folder: Path) -> None:
@@ -256,147 +164,7 @@ async def test_too_many_bytes_are_refused_while_they_come_in(worker: Running) ->
         assert (await client.look(drawing())).answer.character == "iron-man"
 
 
-async def test_fifty_at_once(worker: Running) -> None:
-    async with WorkerClient(worker.url) as client:
-        seen = await asyncio.gather(*(client.look(drawing("red", seed=n, kind="JPEG")) for n in range(50)))
-    assert {one.answer.character for one in seen} == {"iron-man"}
-    assert len({one.near_key for one in seen}) == 50
-
-
-# when there is too much to do
-
-
-async def test_when_full_it_says_when_to_come_back(slow: WorkerOptions) -> None:
-    async with (
-        running(replace(slow, queue=4, per_key=3)) as worker,
-        WorkerClient(worker.url) as client,
-        aiohttp.ClientSession(worker.url) as http,
-    ):
-        greedy = [asyncio.create_task(client.look(drawing(seed=n), fairness_key="greedy")) for n in range(3)]
-        await until(lambda: _inside(client, 3))
-        with pytest.raises(WorkerBusy) as caught:  # one key cannot fill it
-            await client.look(drawing(seed=9), fairness_key="greedy")
-        assert 0 < caught.value.retry_after <= 30
-        other = asyncio.create_task(client.look(drawing(seed=10), fairness_key="other"))
-        await until(lambda: _inside(client, 4))
-        async with http.post("/v1/identify", data=drawing(seed=11)) as response:  # now it is full
-            body = await response.json()
-            assert (response.status, body["reason"]) == (503, "busy")
-            assert int(response.headers["Retry-After"]) >= 1
-            assert body["retry_after"] > 0
-        assert len(await asyncio.gather(*greedy, other)) == 4
-        assert (await client.look(drawing(seed=11))).answer.character == "iron-man"
-
-
-async def _inside(client: WorkerClient, count: int) -> bool:
-    return (await counters(client))["inside"] >= count
-
-
-async def test_one_who_posts_much_does_not_keep_the_others_waiting(slow: WorkerOptions) -> None:
-    async with running(slow) as worker, WorkerClient(worker.url) as client:
-        done: list[str] = []
-
-        async def look(seed: int, key: str) -> None:
-            await client.look(drawing(seed=seed), fairness_key=key)
-            done.append(key)
-
-        greedy = [asyncio.create_task(look(n, "greedy")) for n in range(10)]
-        await until(lambda: _inside(client, 10))
-        await look(100, "modest")
-        assert done.count("greedy") <= 6
-        await asyncio.gather(*greedy)
-
-
-async def test_what_comes_too_late_is_not_looked_at(slow: WorkerOptions) -> None:
-    async with (
-        running(slow) as worker,
-        WorkerClient(worker.url) as client,
-        aiohttp.ClientSession(worker.url) as http,
-    ):
-        first = [asyncio.create_task(client.look(drawing(seed=n))) for n in range(6)]
-        await until(lambda: _inside(client, 6))
-        late = {protocol.DEADLINE: "100"}
-        async with http.post("/v1/identify", data=drawing(seed=50), headers=late) as response:
-            assert (response.status, (await response.json())["reason"]) == (504, "too-late")
-        await asyncio.gather(*first)
-        counted = await counters(client)
-        assert counted["batches"] == 6  # the late one never reached the model
-        assert (await client.look(drawing(seed=51))).answer.character == "iron-man"
-
-
-async def test_work_nobody_waits_for_is_dropped(slow: WorkerOptions) -> None:
-    async with running(slow) as worker, WorkerClient(worker.url) as client:
-        async with WorkerClient(worker.url) as leaving:
-            gone = [asyncio.create_task(leaving.look(drawing(seed=n))) for n in range(20)]
-            await until(lambda: _inside(client, 20))
-            for task in gone:
-                task.cancel()
-            await asyncio.gather(*gone, return_exceptions=True)
-        assert (await client.look(drawing(seed=99))).answer.character == "iron-man"
-        counted = await counters(client)
-        assert counted["batches"] <= 6
-        assert counted["inside"] == 0
-
-
-# bundles
-
-
-async def test_a_bundle_is_swapped_under_load_without_a_failure(worker: Running, bundles: Path) -> None:
-    async with WorkerClient(worker.url) as client:
-        before = (await client.bundle()).id
-        seen: list[Sight] = []
-        stop = asyncio.Event()
-
-        async def ask(start: int) -> None:
-            seed = start
-            while not stop.is_set():
-                seen.append(await client.look(drawing("green", seed=seed, kind="JPEG")))
-                seed += 4
-
-        asking = [asyncio.create_task(ask(n)) for n in range(4)]
-        await until(lambda: len(seen) > 20)
-        info = await client.swap(str(bundles / "biased"))
-        swapped = len(seen)
-        await until(lambda: len(seen) > swapped + 20)
-        stop.set()
-        await asyncio.gather(*asking)
-        assert info.id == (await client.bundle()).id != before
-        assert {one.bundle for one in seen} == {before, info.id}
-        for one in seen:
-            assert one.answer.character == ("hulk" if one.bundle == before else "iron-man")
-        # a picture known to the old bundle is looked at again by the new one
-        assert [(await client.look(drawing("green", seed=0, kind="JPEG"))).cached for _ in "ab"] == [
-            False,
-            True,
-        ]
-
-
-async def test_a_bundle_that_does_not_load_leaves_the_old_one(
-    worker: Running, http: aiohttp.ClientSession, bundles: Path
-) -> None:
-    async with http.get("/v1/bundle") as response:
-        before = await response.json()
-    for use in (str(bundles / "nothing here"), "hub:nobody", ""):
-        async with http.post("/v1/bundle", json={"use": use}) as response:
-            assert response.status == (409 if use else 400)
-            body = await response.json()
-            assert body["detail"]
-            assert "Traceback" not in body["detail"]
-    async with http.get("/v1/bundle") as response:
-        assert await response.json() == before
-
-
-async def test_a_page_in_a_browser_cannot_swap_bundles(http: aiohttp.ClientSession, bundles: Path) -> None:
-    body = json.dumps({"use": str(bundles / "biased")})
-    for headers in (
-        {"Content-Type": "text/plain"},
-        {"Content-Type": "application/json", "Origin": "http://evil.example"},
-    ):
-        async with http.post("/v1/bundle", data=body, headers=headers) as response:
-            assert response.status == 403
-    async with http.get("/nowhere") as response:
-        assert response.status == 404
-        assert (await response.json())["reason"] == "request"
+# how it begins
 
 
 async def test_a_start_that_fails_is_one_sentence(bundles: Path, folder: Path) -> None:
@@ -424,7 +192,7 @@ async def test_what_is_in_flight_is_delivered_and_nothing_is_left(
     ):
         children = worker.children()
         asked = [asyncio.create_task(client.look(drawing(seed=n))) for n in range(4)]
-        await until(lambda: _inside(client, 4))
+        await until(lambda: inside(client, 4))
         os.kill(worker.process.pid, number)
         seen = await asyncio.gather(*asked)
         assert len(seen) == 4
