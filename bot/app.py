@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from bot.stopping import Stopped, cancelled, told_to_stop, unless
+from bot.watchdog import Systemd
 from bot.words import words
 from corrections.lock import DataDirLock
 from model.supervisor import WorkerSupervisor
@@ -105,6 +106,7 @@ async def serve(
     started = time.monotonic()
     with contextlib.suppress(Stopped):
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(cancelled, loop.create_task(Systemd().beat(), name="watchdog"))
             lock = DataDirLock(settings.data_dir, steps_aside=True, patience=patience)
             await stack.enter_async_context(lock)
             beneath = await stack.enter_async_context(AsyncExitStack())

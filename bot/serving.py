@@ -26,6 +26,7 @@ from bot.retraining.service import Retraining
 from bot.retraining.telling import Telling
 from bot.settings import Settings
 from bot.stopping import GRACE_SECONDS, cancelled, unless
+from bot.watchdog import Systemd
 from bot.watching import Watch, WatchServer
 from bot.web.app import WebAdapter
 from bot.web.guard import is_loopback
@@ -166,8 +167,10 @@ async def serve_with(
         # What is there by now stays: no later collection has to look through it while everybody waits.
         gc.freeze()
         watch.started()
+        Systemd().tell("READY=1")
         say(w("run-ready", seconds=f"{time.monotonic() - started:.1f}"))
         await stop.wait()
+        Systemd().tell("STOPPING=1")
         say(w("run-stopping"))
         for chat in chats.values():
             chat.stop_asking()

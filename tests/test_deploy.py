@@ -173,6 +173,27 @@ def test_the_compose_file_keeps_to_the_compose_specification() -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_the_watching_beside_it_keeps_to_it_too_and_is_reached_from_here_only() -> None:
+    result = schema(DEPLOY / "compose.watch.yaml")
+    assert result.returncode == 0, result.stdout
+    services = yaml.safe_load(text("compose.watch.yaml"))["services"]
+    assert services["prometheus"]["network_mode"] == "service:bot"  # so that loopback is the bot's
+    for name, each in services.items():
+        assert all(port.startswith("127.0.0.1:") for port in each.get("ports", ())), name
+        for volume in each.get("volumes", ()):
+            if volume.startswith("./"):
+                assert (DEPLOY / volume.split(":")[0]).exists(), volume
+    scraped = yaml.safe_load(text("prometheus/prometheus.yml"))["scrape_configs"][0]
+    assert scraped["static_configs"][0]["targets"] == [f"127.0.0.1:{DEFAULTS.web.port}"]
+    for file in yaml.safe_load(text("prometheus/prometheus.yml"))["rule_files"]:
+        assert (DEPLOY / "prometheus" / file).is_file()
+    (source,) = yaml.safe_load(text("grafana/provisioning/datasources/whosthat.yaml"))["datasources"]
+    assert source["url"] == "http://bot:9090"
+    (provider,) = yaml.safe_load(text("grafana/provisioning/dashboards/whosthat.yaml"))["providers"]
+    where = provider["options"]["path"]
+    assert f"./grafana/whosthat.json:{where}/whosthat.json:ro" in services["grafana"]["volumes"]
+
+
 @pytest.mark.parametrize(("old", "new"), [("cap_drop:", "cap-drop:"), ("read_only: true", "read_only: [1]")])
 def test_the_schema_finds_a_planted_mistake(tmp_path: Path, old: str, new: str) -> None:
     (tmp_path / "compose.yaml").write_text(changed(text("compose.yaml"), old, new))
@@ -253,6 +274,7 @@ def test_the_unit_may_take_its_time_and_its_data_are_where_the_guide_says() -> N
     assert int(unit["TimeoutStopSec"][0]) > STOPPING
     # The worker must outlive the signal, or what is in flight is lost.
     assert unit["KillMode"] == ["mixed"]
+    assert (unit["Type"], unit["WatchdogSec"]) == (["notify"], ["60"])
     assert unit["Restart"] == ["on-failure"]
     for key in ("NoNewPrivileges", "PrivateTmp", "ProtectHome"):
         assert unit[key] == ["yes"], key
@@ -385,6 +407,8 @@ def test_the_proxies_know_ports_and_sizes() -> None:
     assert set(re.findall(r"reverse_proxy ([\d.:]+)", caddy)) == {page, webhook}
     assert max(map(mebibytes, re.findall(r"client_max_body_size (\w+);", nginx))) >= LARGEST
     assert max(map(mebibytes, re.findall(r"max_size (\w+)", caddy))) >= LARGEST
+    assert re.search(r"location = /metrics \{\s+return 404;", nginx)
+    assert re.search(r"handle /metrics \{\s+respond 404", caddy)
     assert int(re.findall(r"proxy_read_timeout (\d+)s;", nginx)[0]) > DEFAULTS.worker.deadline_seconds
     assert f"Host {page};" in nginx
     assert f"header_up Host {page}" in caddy

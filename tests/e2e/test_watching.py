@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,3 +241,34 @@ async def test_metrics_on_a_port_of_their_own_without_a_page(tmp_path: Path, bun
         assert await other.ended() == 1
         assert "check metrics.host and metrics.port" in other.output
         assert bot.process.returncode is None
+
+
+async def test_systemd_hears_when_it_is_ready_and_that_it_runs(tmp_path: Path, bundle: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address := str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        heard: list[bytes] = []
+        some = asyncio.Condition()
+
+        async def listen() -> None:
+            while True:
+                told = await asyncio.get_running_loop().sock_recv(systemd, 100)
+                async with some:
+                    heard.append(told)
+                    some.notify_all()
+
+        async def hears(what: Callable[[], bool]) -> None:
+            async with asyncio.timeout(20), some:
+                await some.wait_for(what)
+
+        listening = asyncio.create_task(listen())
+        told = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "600000"}  # every 0.2 s
+        async with running_bot(tmp_path / "bot", bundle, **told) as bot:
+            await hears(lambda: b"READY=1" in heard)
+            assert heard[0] == b"WATCHDOG=1"  # also while it starts, which may take a while
+            until_now = len(heard)
+            await hears(lambda: heard[until_now:].count(b"WATCHDOG=1") >= 3)
+            await bot.stop()
+            await hears(lambda: b"STOPPING=1" in heard)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
