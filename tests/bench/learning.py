@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bot.memory.kernel import CONSTANTS, read_constants
 from model.classifier import load_classifier
+from tests.bench import learning_folds as folds
 from tests.bench import learning_nobody as nobodies
 from tests.bench.learning_again import copies
 from tests.bench.learning_cost import cost
@@ -59,6 +60,11 @@ def main() -> None:
     parser.add_argument(
         "--elsewhere", type=Path, help="for strangers: a folder with a folder of pictures of nobody a source"
     )
+    parser.add_argument(
+        "--tuned-without", type=Path, metavar="DIR",
+        help="for new and strangers: also measure over the bundles in DIR, each trained from the wheel's "
+        "backbone without some of the characters, see tests/bench/learning_folds.py",
+    )  # fmt: skip
     parser.add_argument("--no-retraining", action="store_true", help="leave out the heads trained anew")
     parser.add_argument("--cache", type=Path, default=None, help="where features are kept")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench-learning.json")
@@ -105,9 +111,18 @@ def main() -> None:
             found["untouched"] = new_character(
                 wheel, arguments.seeds, constants, not arguments.no_retraining, console.print
             )
+        apart = None
+        if arguments.tuned_without is not None:
+            apart = folds.folds(Path(folder), arguments.tuned_without, ROOT / "build", console.print)
+        if apart is not None and "new" in arguments.only:
+            found["new, never seen"] = folds.newcomers(
+                apart, arguments.seeds, constants, not arguments.no_retraining, console.print
+            )
         if "strangers" in arguments.only:
             place = arguments.draw.parent
-            found |= nobodies.reach(seen, Path(folder), cache, place, arguments.elsewhere, console.print)
+            found |= nobodies.reach(
+                seen, Path(folder), cache, place, arguments.elsewhere, console.print, apart
+            )
     for table in (*tables(found), *nobodies.tables(found)):
         console.print(table)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

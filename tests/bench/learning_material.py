@@ -115,7 +115,7 @@ def material(folder: Path, cache: Path, *, untouched: bool, say: Callable[[str],
             for split, of in pictures.items()
         }
         content: dict[str, Any] = _seen(features, head, with_head=not untouched or not read_difference())
-        content["believed"] = _believed(
+        content["believed"] = trusted(
             content["z train"], labels["train"], groups["train"], len(head.characters)
         )
         np.savez(place, **content)
@@ -136,20 +136,27 @@ def material(folder: Path, cache: Path, *, untouched: bool, say: Callable[[str],
 
 def _seen(features: Mapping[str, Floats], head: Head, *, with_head: bool) -> dict[str, Any]:
     """Components, logits and embeddings by part; without a head that fits, the latter are empty."""
-    train = features["train"]
-    mean, deviation = train.mean(axis=0), train.std(axis=0) + np.float32(1e-6)
-    basis = _basis((train - mean) / deviation)
-    content: dict[str, Any] = {}
+    content: dict[str, Any] = {f"z {split}": z for split, z in components(features).items()}
     for split, plain in features.items():
-        content[f"z {split}"] = np.asarray((plain - mean) / deviation @ basis, np.float32)
         content[f"logits {split}"] = head.logits(plain) if with_head else plain[:, :0]
         content[f"embedding {split}"] = head.embedding(plain) if with_head else plain[:, :0]
     return content
 
 
-def _believed(
+def components(features: Mapping[str, Floats], rows: NDArray[np.bool_] | None = None) -> dict[str, Floats]:
+    """By part, [N, COMPONENTS]: along the principal components of the training part, or of ``rows`` of it."""
+    train = features["train"] if rows is None else features["train"][rows]
+    mean, deviation = train.mean(axis=0), train.std(axis=0) + np.float32(1e-6)
+    basis = _basis((train - mean) / deviation)
+    return {
+        split: np.asarray((plain - mean) / deviation @ basis, np.float32) for split, plain in features.items()
+    }
+
+
+def trusted(
     z: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_], classes: int
 ) -> NDArray[np.bool_]:
+    """[N]: the labels that are believed, as the recipe *head* believes them."""
     recipe = HeadRecipe()
     return trusted_labels(
         z,

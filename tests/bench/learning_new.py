@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,25 @@ from tests.bench.learning_sights import Say
 
 
 def new_character(
-    seen: Material, seeds: int, constants: Constants, retrain: bool, say: Say
+    seen: Material,
+    seeds: int,
+    constants: Constants,
+    retrain: bool,
+    say: Say,
+    who: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Reach 2: each character left out of the head and of its training, then taught with 1 to 50 pictures.
 
     Compared: memory; a head trained anew with the same pictures (recipe *head*); the nearest remembered
     picture alone, from a similarity on that loses one point of the rest on the validation part.
+
+    Args:
+        who: these alone, by index.
     """
     train, validation, test = (seen.parts[name] for name in ("train", "validation", "test"))
     last = nobody(seen.slugs)
     rows: list[dict[str, Any]] = []
-    for missing in range(last):
+    for missing in range(last) if who is None else who:
         model = train_without(seen, missing, np.arange(len(train.z)))
         kept_of, asked, tuning = (
             model.see(train.z[train.labels == missing]),
@@ -67,15 +76,19 @@ def new_character(
             row["memory"] for row in rows if row["character"] == seen.slugs[missing] and row["pictures"] == 5
         ]
         say(f"{seen.slugs[missing]}: with 5 pictures {np.mean(five):.3f}")
+    return {"backbone": seen.bundle, "curve": curve_of(rows, SIZES), "rows": rows}
+
+
+def curve_of(rows: Sequence[Mapping[str, Any]], sizes: Sequence[int]) -> dict[int, dict[str, float]]:
+    """By number of pictures the means over characters and draws."""
     names = [key for key in rows[0] if key not in ("character", "pictures", "seed")]
-    curve = {
+    return {
         size: {
             name: float(np.mean([row[name] for row in rows if row["pictures"] == size and name in row]))
             for name in names
         }
-        for size in SIZES
+        for size in sizes
     }
-    return {"backbone": seen.bundle, "curve": curve, "rows": rows}
 
 
 def _level(near: NDArray[np.floating], was: NDArray[np.bool_], lost: float) -> float:

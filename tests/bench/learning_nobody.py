@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tests.bench import learning_promises as promises
 from tests.bench import learning_strangers_shown as shown
+from tests.bench.learning_folds import left_out
 from tests.bench.learning_material import Material, material
 from tests.bench.learning_strangers import elsewhere, strangers
 
@@ -21,6 +22,7 @@ def reach(
     build: Path,
     others: Path | None,
     say: Callable[[str], None],
+    apart: Sequence[tuple[Material, list[int]]] | None = None,
 ) -> dict[str, Any]:
     """All figures, and ``bench-learning-strangers.png`` in ``build``.
 
@@ -28,6 +30,7 @@ def reach(
 
     Args:
         others: pictures of nobody from other sources, see `elsewhere`.
+        apart: backbones that have not seen who is left out, see `tests.bench.learning_folds`.
     """
     found: dict[str, Any] = {"sure": promises.told(seen)}
     wheel = material(folder, cache, untouched=True, say=say)
@@ -35,7 +38,10 @@ def reach(
     found["strangers"] = strangers(seen, build, say)
     if found["strangers"]["has seen whom is left out"]:
         found["strangers, untouched"] = strangers(wheel, build, say)
-    panels = [found[key] for key in ("strangers", "strangers, untouched") if key in found]
+    if apart is not None:
+        never = left_out(apart, build, say)
+        found |= {f"strangers, {name}": each for name, each in never.items()}
+    panels = [found[key] for key in shown.PANELS if key in found]
     shown.draw(build / "bench-learning-strangers.png", panels)
     if others is not None:
         found["elsewhere"] = elsewhere(seen, others, cache)

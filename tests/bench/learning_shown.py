@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
+NEW = ("new", "untouched", "new, never seen")
+
 
 def tables(found: Mapping[str, Any]) -> list[Table]:
     """One for each reach that was measured."""
@@ -21,7 +23,7 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
             count, of, (low, high) = said[name]
             table.add_row(name, f"{count} of {of}: {count / of:.2%} ({low:.2%} to {high:.2%})")
         made.append(table)
-    for key in ("new", "untouched"):
+    for key in NEW:
         if key in found:
             curve = found[key]["curve"]
             names = list(next(iter(curve.values())))
@@ -63,7 +65,7 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = [key for key in ("new", "untouched", "corrections") if key in found]
+    panels = [key for key in (*NEW, "corrections") if key in found]
     if not panels:
         return
     figure = Figure(figsize=(5 * len(panels), 3.6), dpi=110, layout="constrained")

@@ -10,7 +10,7 @@ wheel's backbone has not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,7 @@ Say = Callable[[str], None]
 def strangers(seen: Material, build: Path, say: Say) -> dict[str, Any]:
     """All figures: ``methods``, ``left out`` by character and on average, ``calibration``."""
     last = nobody(seen.slugs)
-    every: dict[int | None, Scores] = {}
-    for missing in (None, *range(last)):
-        every[missing] = _kept(seen, missing, build)
-        say(f"strangers: {'everybody is known' if missing is None else seen.slugs[missing] + ' left out'}")
-    for missing, scores in every.items():
-        _mix(every, seen, scores, missing)
+    every = each_missing(seen, range(last), build, say)
     whole = every[None]
     if len(seen.parts["test"].logits) and seen.parts["test"].logits.shape[1]:
         for split in SPLITS:
@@ -81,23 +76,63 @@ def strangers(seen: Material, build: Path, say: Say) -> dict[str, Any]:
         for name in (*NAMES, SERVED)
         if name in whole["test"]
     }
-    left: dict[str, Any] = {}
-    for missing in range(last):
-        ours = {s: labels[s] == missing for s in SPLITS}
-        scores = every[missing]
-        left[seen.slugs[missing]] = {name: _figures(seen, scores, name, ours) for name in NAMES}
-    keys = ("auroc", "let in", "named with certainty")
-    mean = {
-        name: {key: float(np.mean([each[name][key] for each in left.values()])) for key in keys}
-        for name in NAMES
-    }
+    left = left_alone(seen, every, range(last))
     return {
         "backbone": seen.bundle,
         "has seen whom is left out": bool(read_difference()) and "untouched" not in seen.bundle,
         "methods": methods,
         "left out": left,
-        "left out, mean": mean,
+        "left out, mean": mean_of(left),
         "calibration": _calibration(seen) if SERVED in whole["test"] else {},
+    }
+
+
+def each_missing(seen: Material, who: Sequence[int], build: Path, say: Say) -> dict[int | None, Scores]:
+    """Scores of heads that know everybody (None) and of those without one character each."""
+    every: dict[int | None, Scores] = {}
+    for missing in (None, *who):
+        every[missing] = _kept(seen, () if missing is None else (missing,), build)
+        say(f"strangers: {'everybody is known' if missing is None else seen.slugs[missing] + ' left out'}")
+    for missing, scores in every.items():
+        _mix(every, seen, scores, missing)
+    return every
+
+
+def left_alone(seen: Material, every: Mapping[int | None, Scores], who: Sequence[int]) -> dict[str, Any]:
+    """By slug and score: how well one character left out is told from all others."""
+    found: dict[str, Any] = {}
+    for missing in who:
+        ours = {split: seen.parts[split].labels == missing for split in SPLITS}
+        found[seen.slugs[missing]] = {
+            name: _figures(seen, every[missing], name, ours, (missing,)) for name in NAMES
+        }
+    return found
+
+
+def left_together(seen: Material, who: Sequence[int], build: Path) -> dict[str, Any]:
+    """The same of heads that know none of ``who``: each of them is told from those who are known."""
+    last, plain = nobody(seen.slugs), _kept(seen, tuple(who), build)
+    labels = {split: seen.parts[split].labels for split in SPLITS}
+    found: dict[str, Any] = {}
+    for missing in who:
+        scores = {split: dict(of) for split, of in plain.items()}
+        rows = labels["validation"] != missing
+        known = (~np.isin(labels["validation"], who) & (labels["validation"] != last))[rows]
+        for name, parts in MIXED.items():
+            mixture = Mixture.fit([plain["validation"][part][rows] for part in parts], known)
+            for split in SPLITS:
+                scores[split][name] = mixture.score([plain[split][part] for part in parts])
+        ours = {split: labels[split] == missing for split in SPLITS}
+        found[seen.slugs[missing]] = {name: _figures(seen, scores, name, ours, who) for name in NAMES}
+    return found
+
+
+def mean_of(left: Mapping[str, Any]) -> dict[str, Any]:
+    """By score, over the characters."""
+    keys = ("auroc", "let in", "named with certainty")
+    return {
+        name: {key: float(np.mean([each[name][key] for each in left.values()])) for key in keys}
+        for name in NAMES
     }
 
 
@@ -122,9 +157,10 @@ def elsewhere(seen: Material, folder: Path, cache: Path) -> dict[str, Any]:
     return found
 
 
-def _kept(seen: Material, missing: int | None, build: Path) -> Scores:
+def _kept(seen: Material, missing: tuple[int, ...], build: Path) -> Scores:
     """From ``build/``, or made."""
-    content = hashlib.sha256(repr((EDITION, seen.bundle, missing, STEPS, NAMES)).encode())
+    about = (None, *missing)[-1] if len(missing) < 2 else missing
+    content = hashlib.sha256(repr((EDITION, seen.bundle, about, STEPS, NAMES)).encode())
     content.update(seen.parts["train"].z[::97].tobytes())
     place = build / "strangers" / f"{content.hexdigest()[:20]}.npz"
     if not place.is_file():
@@ -136,12 +172,12 @@ def _kept(seen: Material, missing: int | None, build: Path) -> Scores:
         return {split: {n.split("/")[1]: kept[n] for n in kept if n.startswith(split)} for split in SPLITS}
 
 
-def _scores(seen: Material, missing: int | None) -> Scores:
+def _scores(seen: Material, missing: tuple[int, ...]) -> Scores:
     train, last = seen.parts["train"], nobody(seen.slugs)
-    classes = [index for index in range(len(seen.slugs)) if index != missing]
+    classes = [index for index in range(len(seen.slugs)) if index not in missing]
     place = np.full(len(seen.slugs), -1)
     place[classes] = range(len(classes))
-    rows = seen.believed & (train.labels != missing) if missing is not None else seen.believed
+    rows = seen.believed & ~np.isin(train.labels, missing)
     z, y = train.z[rows], place[train.labels[rows]]
     somebody = y != len(classes) - 1
     full, plain = fit_plainly(z, y, len(classes)), fit_plainly(z[somebody], y[somebody], len(classes) - 1)
@@ -203,11 +239,19 @@ def _mix(every: Mapping[int | None, Scores], seen: Material, scores: Scores, mis
 
 
 def _figures(
-    seen: Material, scores: Scores, name: str, who: Mapping[str, NDArray[np.bool_]]
+    seen: Material,
+    scores: Scores,
+    name: str,
+    who: Mapping[str, NDArray[np.bool_]],
+    unknown: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """How well strangers, ``who``, are told from characters; the threshold keeps `KEPT` on validation."""
+    """How well strangers, ``who``, are told from characters; the threshold keeps `KEPT` on validation.
+
+    Args:
+        unknown: characters that the head does not know.
+    """
     last = nobody(seen.slugs)
-    people = {s: (seen.parts[s].labels != last) & ~who[s] for s in SPLITS}
+    people = {s: ~np.isin(seen.parts[s].labels, (last, *unknown)) for s in SPLITS}
     test, ours = scores["test"][name], who["test"]
     threshold = threshold_keeping(scores["validation"][name][people["validation"]], KEPT)
     kind = SERVED if name == SERVED else "plain" if name in PLAIN else "seen"

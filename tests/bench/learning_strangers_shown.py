@@ -9,13 +9,14 @@ from typing import Any
 from rich.table import Table
 
 PLAIN = "maximum softmax"
+PANELS = ("strangers", "strangers, untouched", "strangers, alone", "strangers, together")
 DRAWN = (PLAIN, "seen strangers", "ViM", "all of these")
 
 
 def tables(found: Mapping[str, Any]) -> list[Table]:
     """Of what `strangers` and `elsewhere` found."""
     made = []
-    for key in ("strangers", "strangers, untouched"):
+    for key in PANELS:
         if key not in found:
             continue
         said = found[key]
@@ -29,7 +30,8 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
                 f"{each['auroc']:.3f} ({low:.3f} to {high:.3f})",
                 *(f"{each[one]:.1%}" for one in ("characters kept", "let in", "named with certainty")),
             )
-        made.append(table)
+        if said["methods"]:
+            made.append(table)
         seen = "its backbone has seen them" if said["has seen whom is left out"] else "never seen"
         table = Table(f"characters left out ({seen})", "mean AUROC", "lowest", *columns[2:], title=title)
         for name, each in said["left out, mean"].items():
