@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.settings import Settings
@@ -58,7 +59,7 @@ def following(settings: Settings) -> WorkerOptions:
 async def open_eyes(
     stack: AsyncExitStack, settings: Settings, progress: Progress | None = None, *, follow: bool = False
 ) -> WorkerClient:
-    """A client of the worker: of our own, which is started here, or of the one that ``worker.url`` names.
+    """A client of the worker: of our own, which is started here, or of those that ``worker.url`` names.
 
     Args:
         follow: our own swaps its model when another one is chosen.
@@ -66,7 +67,11 @@ async def open_eyes(
     if settings.worker.url:
         from model.client import WorkerClient
 
-        client = WorkerClient(settings.worker.url)
+        client = WorkerClient(
+            settings.worker.url,
+            secret=settings.worker.secret.get_secret_value(),
+            ca_file=Path(settings.worker.ca_file) if settings.worker.ca_file else None,
+        )
         stack.push_async_callback(client.close)
         return client
     options = following(settings) if follow else worker_options(settings)

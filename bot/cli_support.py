@@ -35,7 +35,7 @@ def read_settings(config: Path | None) -> Settings:
 
 def secrets_of(settings: Settings) -> list[str]:
     """What must never be printed."""
-    held = settings.discord.token, settings.telegram.token, settings.metrics.token
+    held = settings.discord.token, settings.telegram.token, settings.metrics.token, settings.worker.secret
     every = [each.get_secret_value() for each in held]
     if settings.database.url:
         from corrections.engine import secrets_in

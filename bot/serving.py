@@ -93,14 +93,14 @@ async def serve_with(
         adapters = await asyncio.to_thread(_adapters, settings)
         eyes = await unless(stop, worker)
         if settings.worker.url:
-            say(w("run-worker-waiting", url=settings.worker.url))
+            say(w("run-worker-waiting", url=eyes.address))
         status = await unless(stop, eyes.status())
         if settings.worker.url:
-            say(w("run-worker-elsewhere", bundle=status["bundle"], url=settings.worker.url))
+            say(w("run-worker-elsewhere", bundle=status["bundle"], url=eyes.address))
         else:
             seconds = f"{time.monotonic() - started:.1f}"
             say(w("run-worker", bundle=status["bundle"], backend=status["backend"], seconds=seconds))
-        memory = Memory(ledger, memory_rules(settings)) if settings.memory.on else None
+        memory = Memory(ledger, memory_rules(settings), lambda: eyes.leading) if settings.memory.on else None
         if memory is not None:
             await unless(stop, memory.begin(status["bundle"]))
         desk = Desk(

@@ -49,6 +49,7 @@ PREFIX = "WHOSTHAT_"
 TOKENS = {
     "DISCORD_TOKEN": ("discord", "token"),
     "TELEGRAM_TOKEN": ("telegram", "token"),
+    "WHOSTHAT_WORKER__SECRET": ("worker", "secret"),
     "METRICS_TOKEN": ("metrics", "token"),
 }
 NOT_SETTINGS = {"WHOSTHAT_PICTURES", "WHOSTHAT_SPECS", "WHOSTHAT_CONFIG"}
@@ -206,6 +207,7 @@ def load(
         update={
             "data_dir": home / settings.data_dir.expanduser(),
             "database": settings.database.model_copy(update={"url": _located(settings.database.url, home)}),
+            "worker": settings.worker.model_copy(update={"ca_file": _placed(settings.worker.ca_file, home)}),
             "model": settings.model.model_copy(update={"use": _model(settings.model.use, home)}),
             "training": settings.training.model_copy(
                 update={
@@ -222,6 +224,10 @@ def _located(url: str, home: Path) -> str:
     """An SQLite file's relative path is meant from the settings file's folder, as ``data_dir`` is."""
     found = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:)(.+)", url)
     return f"{found[1]}{home / found[2]}" if found else url
+
+
+def _placed(path: str, home: Path) -> str:
+    return str(home / Path(path).expanduser()) if path else ""
 
 
 def _model(use: str, home: Path) -> str:
@@ -246,11 +252,9 @@ def _toml(settings_cls: type[BaseSettings], file: Path) -> TomlConfigSettingsSou
         raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
     except OSError as error:
         raise SettingsError(f"{file.name} cannot be read: {error.strerror}.") from None
-    for section, key in TOKENS.values():
+    for name, (section, key) in TOKENS.items():
         if key in source.toml_data.get(section, {}):
-            raise SettingsError(
-                f"{section}.{key} must not be in {file.name}: put {section.upper()}_TOKEN into .env instead."
-            )
+            raise SettingsError(f"{section}.{key} must not be in {file.name}: put {name} into .env instead.")
     return source
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -48,7 +56,9 @@ class Answers(Section):
 class Worker(Section):
     """``[worker]``"""
 
-    url: str = Field("", pattern=r"^(https?://[^\s/:@]+(:\d{1,5})?/?|unix:/\S+|/\S+)?$")
+    url: Strings = ()
+    ca_file: str = ""
+    secret: SecretStr = SecretStr("")
     backend: Literal["auto", "onnx", "torch"] = "auto"
     threads: int = Field(0, ge=0, le=256)
     decoders: int = Field(2, ge=1, le=64)
@@ -59,6 +69,25 @@ class Worker(Section):
     decode_seconds: float = Field(5.0, gt=0, le=60)
     cache_entries: int = Field(4096, ge=0, le=1_000_000)
     explain: bool = True
+
+    @field_validator("url")
+    @classmethod
+    def _urls_are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            found = re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+)(?::(\d{1,5}))?/?", each)
+            if not (found and int(found[1] or 80) < 2**16) and not re.fullmatch(r"(unix:)?/\S+", each):
+                raise ValueError(
+                    f'"{each}" is neither "https://HOST:PORT" nor "http://HOST:PORT" nor "unix:/path"'
+                )
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _secret_is_one(cls, value: SecretStr) -> SecretStr:
+        secret = value.get_secret_value()
+        if secret and (len(secret) < 16 or not re.fullmatch(r"[!-~]+", secret)):
+            raise ValueError("it must have 16 characters at least, of ASCII and without spaces")
+        return value
 
 
 class Web(Section):

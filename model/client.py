@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from model import tracing
 from model.errors import DeadlinePassed, ModelError, WorkerBusy, WorkerError, WorkerGone, WorkerMisconfigured
-from model.link import Away, Died, Link, trust
+from model.link import Away, Died, Link, beyond_this_machine, trust
 from model.reasons import Reason
 from model.routes import Routes, key_of
 from model.types import BundleInfo, Sight
@@ -78,6 +78,9 @@ class WorkerClient:
         self.address = ", ".join(link.address for link in links)
         self.deadline = deadline
         self._routes = Routes(links)
+        for each in addresses:
+            if secret and each.startswith("http:") and beyond_this_machine(each):
+                log.warning("pictures and the secret travel unencrypted to %s", each)
         self._complained: dict[str, float] = {}
         self.restarts: Callable[[], int] = lambda: 0
         """How often the worker had to be started again, as far as whoever starts it tells."""

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from model.errors import ModelError, WorkerGone
-from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions
+from model.worker.options import LONGEST_UNIX_PATH, SECRET, WorkerOptions
 
 if TYPE_CHECKING:  # whoever starts a worker shall not import for half a second before that
     import tenacity
@@ -265,6 +265,7 @@ def _private_folder() -> Path:
 def environment() -> dict[str, str]:
     """Ours, in which the worker finds this very package even when it is not installed."""
     environment = dict(os.environ)
+    environment.pop(SECRET, None)  # nobody else reaches it
     root = Path(__file__).resolve().parents[1]
     if "site-packages" not in root.parts:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), environment.get("PYTHONPATH"))))

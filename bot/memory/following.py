@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from bot.memory.engine import Engine
@@ -57,7 +57,8 @@ class MemoryRules:
 class Memory:
     """What people said, for one process. Not thread-safe: it belongs to the event loop."""
 
-    def __init__(self, ledger: Ledger, rules: MemoryRules) -> None:
+    def __init__(self, ledger: Ledger, rules: MemoryRules, leading: Callable[[], str] = lambda: "") -> None:
+        """Args: ``leading``: where several workers answer, the model that most of them look with."""
         self.version = 0
         self.bundle = ""
         self._ledger = ledger
@@ -68,6 +69,7 @@ class Memory:
         self._private: dict[str, Community] = {}
         self._lacking: dict[Key, Remembered] = {}
         self._wanted = ""
+        self._leading = leading
         self._stale = True
         self._read_at = 0.0
         self._refill_at = 0.0
@@ -86,7 +88,7 @@ class Memory:
             sight: what the worker saw; its answer in the vocabulary's slugs.
         """
         if sight.bundle != self.bundle:
-            self._wanted = sight.bundle
+            self.answered(sight.bundle)
             sight = replace(sight, embedding=())  # of another model: nothing here compares with it
         try:
             return self._recall(self._homes.get(home, NOWHERE), home, sight)
@@ -107,6 +109,10 @@ class Memory:
     def serves(self, bundle: str) -> None:
         """That model answers from now on."""
         self._wanted = bundle
+
+    def answered(self, bundle: str) -> None:
+        """That model has answered; where several do, it serves only if it leads: they take turns else."""
+        self._wanted = self._leading() or bundle
 
     def lacking(self) -> list[Remembered]:
         """Pictures that the model which serves has not looked at yet, though it could."""

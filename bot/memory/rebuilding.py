@@ -123,7 +123,7 @@ class Rebuilding:
             await asyncio.sleep(busy.retry_after)
             return False
         if sight.bundle != bundle:
-            self._memory.serves(sight.bundle)
+            self._memory.answered(sight.bundle)
             return False
         ours = await self._ledger.adopt([one.character for one in sight.answer.ranked])
         ranked = [Ranked(ours[one.character], one.probability) for one in sight.answer.ranked]

@@ -68,6 +68,8 @@ async def checks(settings: Settings) -> AsyncIterator[Finding]:
     yield machine.disk(settings, found.picture_bytes if found else 0)
     yield about
     yield await machine.key(settings, found)
+    for finding in await machine.workers(settings):
+        yield finding
     yield await machine.model(settings)
     chosen = found.chosen if found else {}
     timeout = aiohttp.ClientTimeout(total=NETWORK_SECONDS)

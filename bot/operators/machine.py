@@ -19,8 +19,10 @@ from bot.words import words
 from corrections.checkup import Checkup, examine, examine_key, files_of
 from corrections.errors import LedgerError
 from model.errors import ModelError
+from model.routes import told
 
 GIBIBYTE = 1 << 30
+WORKER_SECONDS = 10
 MODEL_SECONDS = 300
 """An embedded model is made ready at the first start, which takes its time on a small machine."""
 
@@ -82,6 +84,28 @@ async def key(settings: Settings, found: Checkup | None) -> Finding:
     except LedgerError as error:
         return bad("key", w("doctor-key-bad", why=str(error)))
     return ok("key", w("doctor-key-ok"))
+
+
+async def workers(settings: Settings) -> list[Finding]:
+    """Every worker elsewhere: whether it can be asked, and whether they all look with the same model."""
+    if not settings.worker.url:
+        return []
+    w = words()
+    try:
+        async with AsyncExitStack() as stack:
+            found = await (await open_eyes(stack, settings)).survey(WORKER_SECONDS)
+    except ModelError as error:
+        return [bad("worker", w("doctor-worker-bad", why=str(error).rstrip(".")))]
+    findings = [
+        bad("worker", w("doctor-worker-bad", why=str(each.trouble).rstrip(".")))
+        if each.trouble is not None
+        else ok("worker", w("doctor-worker-ok", url=each.address, bundle=str(each.status.get("bundle"))))
+        for each in found
+    ]
+    models = {(each.address, str(each.status.get("bundle"))) for each in found if each.trouble is None}
+    if len({bundle for _, bundle in models}) > 1:
+        findings.append(bad("worker", w("doctor-worker-mixed", models=told(models))))
+    return findings
 
 
 async def model(settings: Settings) -> Finding:

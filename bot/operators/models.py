@@ -119,7 +119,7 @@ def _told(settings: Settings, versions: Versions, chosen: Choice) -> list[str]:
     if taken.workers:
         return [w("models-serves", bundle=name)]
     if settings.worker.url:
-        return [w("models-elsewhere", bundle=name, url=settings.worker.url)]
+        return [w("models-elsewhere", bundle=name, url=", ".join(settings.worker.url))]
     return [w("models-noted", bundle=name)]
 
 

@@ -31,6 +31,7 @@ from model.types import BundleInfo
 from model.versions import Versions
 from model.worker.engine import Engine
 from model.worker.following import Follower
+from model.worker.guard import Certificate, check_reach
 from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions, unix_path
 from model.worker.server import make_app
 
@@ -52,6 +53,7 @@ class _Process:
         self.stopping = asyncio.Event()
         self.orphaned = False
         self._open = ExitStack()
+        self._renewing: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -95,7 +97,7 @@ class _Process:
             self._unlink()
             await engine.close()
             self._open.close()
-            for task in (watch, stop, following):
+            for task in (watch, stop, following, self._renewing):
                 if task is not None:
                     task.cancel()
         if engine.loading:  # a thread in the middle of loading would hold the process
@@ -133,11 +135,17 @@ class _Process:
                 raise WorkerError(
                     f"a worker listens on unix:/path or tcp://host:port, not on {self.options.listen!r}"
                 )
-            await web.TCPSite(runner, parts.hostname, port, backlog=BACKLOG).start()
+            await check_reach(self.options, parts.hostname)
+            certificate = Certificate.of(self.options)
+            context = certificate.context if certificate else None
+            await web.TCPSite(runner, parts.hostname, port, backlog=BACKLOG, ssl_context=context).start()
         except OSError as error:
             raise WorkerError(f"cannot listen on {self.options.listen}: {error.strerror or error}") from error
+        if certificate is not None:
+            self._renewing = asyncio.create_task(certificate.renew())
         host, port = runner.addresses[0][:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if certificate else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def _unlink(self) -> None:
         """Remove the socket, and the private folder around it when nobody is left to do it."""

@@ -4,6 +4,7 @@
 status    meaning; the body is ``{"reason": ..., "detail": ...}`` for all but 200
 ========  =====================================================================================
 200       a `model.types.Sight` as JSON, see `sight_to_json`
+401       the worker has a secret and was not told it (``Authorization: Bearer``)
 413       more bytes than the cap (refused while they come in)
 415       no bytes, or no format on the allow-list
 422       a picture that does not decode: *truncated*, *damaged*, *too-many-pixels*, *too-slow*

@@ -18,6 +18,7 @@ from model.errors import DeadlinePassed, ModelError, PictureError
 from model.worker import metrics, protocol, reasons
 from model.worker.engine import Engine
 from model.worker.explaining import Explaining
+from model.worker.guard import admission_of
 from model.worker.queue import Ticket
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def make_app(engine: Engine) -> web.Application:
     """An application around a started engine."""
-    app = web.Application(middlewares=[_errors])
+    app = web.Application(middlewares=[_errors, admission_of(engine.options.secret)])
     app[ENGINE] = engine
     app[EXPLAINING] = Explaining(engine)
     app.router.add_post("/v1/identify", identify)
@@ -242,7 +243,9 @@ def _seconds(header: str | None, default: float, longest: float) -> float:
 
 
 def _local(request: web.Request) -> bool:
-    """Whether the other end is a unix socket or on loopback."""
+    """Whether the other end is a unix socket or on loopback, and speaks for itself."""
+    if any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via")):  # a proxy's words
+        return False
     peer = request.transport.get_extra_info("peername") if request.transport else None
     if not peer:
         return request.transport is not None

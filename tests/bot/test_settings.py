@@ -1,5 +1,6 @@
 """The settings tree, its sources and its sentences; and that config.toml tells the whole tree."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SettingsError
-from bot.settings import Settings, keys, load
+from bot.settings import Settings, as_tree, keys, load
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def test_a_token_comes_by_either_name_and_is_never_shown(tmp_path: Path, name: s
 
 
 def test_an_empty_variable_is_an_empty_text(tmp_path: Path) -> None:
-    assert load(environ={"WHOSTHAT_WORKER__URL": "", "DISCORD_TOKEN": ""}, folder=tmp_path).worker.url == ""
+    assert load(environ={"WHOSTHAT_WORKER__URL": "", "DISCORD_TOKEN": ""}, folder=tmp_path).worker.url == ()
 
 
 def test_lists_are_json_or_commas(tmp_path: Path) -> None:
@@ -77,14 +78,36 @@ def test_paths_are_meant_from_the_settings_files_folder(tmp_path: Path) -> None:
         assert (settings.database_url, settings.model.use) == (kept, "hub:a/b")
 
 
-@pytest.mark.parametrize("url", ["junk", "127.0.0.1:8787", "ftp://x", "http://h:notaport", "http://"])
+@pytest.mark.parametrize(
+    "url", ["junk", "127.0.0.1:8787", "ftp://x", "http://h:notaport", "http://", "http://h:70000"]
+)
 def test_a_worker_lives_at_an_address(tmp_path: Path, url: str) -> None:
     assert sentence(tmp_path, WHOSTHAT_WORKER__URL=url).startswith("WHOSTHAT_WORKER__URL is wrong: ")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8787", "https://worker.example/", "unix:/run/w", "/run/w"])
 def test_which_kinds_of_address_a_worker_has(tmp_path: Path, url: str) -> None:
-    assert load(environ={"WHOSTHAT_WORKER__URL": url}, folder=tmp_path).worker.url == url
+    assert load(environ={"WHOSTHAT_WORKER__URL": url}, folder=tmp_path).worker.url == (url,)
+
+
+def test_workers_may_be_several_and_their_secret_is_in_no_file(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[worker]\nurl = ["https://a:9000", "https://[::1]:9000"]\nca_file = "ca.pem"'
+    )
+    secret = "sixteen-at-least!"
+    settings = load(environ={"WHOSTHAT_WORKER__SECRET": secret}, folder=tmp_path)
+    assert settings.worker.url == ("https://a:9000", "https://[::1]:9000")
+    assert settings.worker.ca_file == str(tmp_path / "ca.pem")
+    assert settings.worker.secret.get_secret_value() == secret
+    assert secret not in repr(settings) + json.dumps(as_tree(settings))
+    given = {"WHOSTHAT_WORKER__URL": "https://a:1, unix:/run/w"}
+    assert load(environ=given, folder=tmp_path).worker.url == ("https://a:1", "unix:/run/w")
+    for bad in ("short", "a secret with spaces in it"):
+        said = sentence(tmp_path, WHOSTHAT_WORKER__SECRET=bad)
+        assert said.startswith("WHOSTHAT_WORKER__SECRET is wrong: ")
+        assert bad not in said
+    said = sentence(tmp_path, f'[worker]\nsecret = "{secret}"')
+    assert said == "worker.secret must not be in config.toml: put WHOSTHAT_WORKER__SECRET into .env instead."
 
 
 def test_a_dotenv_of_another_encoding_is_one_sentence(tmp_path: Path) -> None:
