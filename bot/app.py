@@ -39,6 +39,8 @@ def worker_options(settings: Settings) -> WorkerOptions:
         backend=settings.worker.backend,
         models_dir=settings.models_dir,
         threads=settings.worker.threads,
+        level=settings.worker.level,
+        target=settings.worker.target_milliseconds,
         decoders=settings.worker.decoders,
         queue=settings.worker.queue,
         max_bytes=settings.worker.max_mebibytes << 20,
@@ -53,7 +55,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
 
 def following(settings: Settings) -> WorkerOptions:
     """The same for a worker that looks with whatever is chosen, now and later."""
-    return replace(worker_options(settings), use=settings.model.use, follow=True)
+    return replace(worker_options(settings), use=settings.model.use, follow=True, measure=True)
 
 
 async def open_eyes(

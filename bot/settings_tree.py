@@ -60,6 +60,8 @@ class Worker(Section):
     ca_file: str = ""
     secret: SecretStr = SecretStr("")
     backend: Literal["auto", "onnx", "torch"] = "auto"
+    level: Literal["auto", "exact", "fast", "turbo"] = "auto"
+    target_milliseconds: float = Field(100.0, gt=0, le=600_000, allow_inf_nan=False)
     threads: int = Field(0, ge=0, le=256)
     decoders: int = Field(2, ge=1, le=64)
     queue: int = Field(64, ge=1, le=10_000)

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from model.bundle import Bundle, read_bundle
 from model.classifier import Classifier, Progress, choose_backend, find_bundle, load_classifier
@@ -135,7 +136,7 @@ class Kept:
 
     def find(self, bundle_id: str, wish: Wish) -> Way | None:
         """What was chosen for this bundle on this machine, if it was."""
-        entry = self._read().get(_key(bundle_id, wish))
+        entry: Any = self._read().get(_key(bundle_id, wish))
         with suppress(TypeError, ValueError, KeyError):
             way = Way(**entry["way"])
             if way.level in LEVELS and way.backend in ("onnx", "torch") and 0 <= int(way.threads) <= 1024:
@@ -159,7 +160,7 @@ class Kept:
         except OSError as error:
             log.warning("what was chosen cannot be kept in %s: %s", self.path, error.strerror or error)
 
-    def _read(self) -> dict[str, dict[str, object]]:
+    def _read(self) -> dict[str, Any]:
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             if content["edition"] == EDITION:
@@ -191,6 +192,7 @@ class Chooser:
         self.models_dir = models_dir
         self.kept = Kept(models_dir)
         self._load = load
+        self._refused: set[tuple[Path, str]] = set()
 
     def way(self, bundle: Bundle) -> Way:
         """How to load a bundle now."""
@@ -212,7 +214,11 @@ class Chooser:
         except LevelRefused as error:
             if way.level == LEVELS[0]:
                 raise
-            log.error("the level %s is refused, pictures are looked at %s: %s", way.level, LEVELS[0], error)
+            if (folder, way.level) not in self._refused:
+                self._refused.add((folder, way.level))
+                log.error(
+                    "the level %s is refused, pictures are looked at %s: %s", way.level, LEVELS[0], error
+                )
             return self._loaded(folder, Way(way.backend, LEVELS[0], way.threads), progress)
 
     def _loaded(self, folder: Path, way: Way, progress: Progress | None) -> Classifier:

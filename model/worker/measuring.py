@@ -5,9 +5,9 @@ waits for a picture: who asks meanwhile is kept waiting by one run at most. Then
 (`model.prepared`), and the worker changes over to it between two pictures. ::
 
     $ python -m model.worker.measuring FOLDER MODELS_DIR
-    load {"backend": "onnx", "level": "exact", "threads": 2}    <- asked on stdin
-    12.5                                                        <- milliseconds of the first run, on stdout
-    run                                                         <- and again
+    load {"backend": "onnx", "level": "exact", "threads": 2}  <- asked on stdin
+    12.5 24.1                                                 <- milliseconds, and those of CPU, on stdout
+    run                                                       <- and again
     prepare
 """
 
@@ -42,6 +42,10 @@ SLOW = 0.5
 """Seconds; a way whose run takes longer is run twice only."""
 SETTLED = 3.0
 """Seconds after the start, or after a swap, before it begins: a bot that starts needs the cores itself."""
+BUSY = 1.6
+"""A run on one core that took so many times its CPU time has waited for others: it says nothing of ours."""
+AGAIN = 300.0
+"""Seconds after which a busy machine is measured again."""
 PATIENCE = 120.0
 """Seconds for one step, such as preparing a large model; and for all to be quiet before one run."""
 LOOK_SECONDS = 0.05
@@ -50,51 +54,66 @@ LOOK_SECONDS = 0.05
 class Measuring:
     """Measures whatever an engine looks with; one task for the life of a worker."""
 
-    def __init__(self, engine: Engine, chooser: Chooser, settled: float = SETTLED) -> None:
+    def __init__(
+        self, engine: Engine, chooser: Chooser, settled: float = SETTLED, busy: float = BUSY
+    ) -> None:
         self._engine = engine
         self._chooser = chooser
         self._settled = settled
-        self._refused: set[str] = set()
+        self._busy = busy
 
     async def keep(self) -> None:
         """Measure each bundle once, until cancelled."""
         done: object = None
+        again = float("inf")
         while True:
             await asyncio.sleep(LOOK_SECONDS if done is None else 10 * LOOK_SECONDS)
             seat = self._engine.seat
-            if seat is None or seat.classifier is done:
+            if seat is None or (seat.classifier is done and time.monotonic() < again):
                 continue
             await asyncio.sleep(self._settled)
             if self._engine.seat is not seat:
                 continue
-            done = seat.classifier
+            done, again = seat.classifier, float("inf")
             try:
-                done = await self._once(done)
-            except (BundleError, OSError, EOFError, ValueError, TimeoutError) as error:
+                done, busy = await self._once(done)
+            except TimeoutError:  # pictures come without a pause
+                again = time.monotonic() + AGAIN
+            except (BundleError, OSError, EOFError, ValueError) as error:
                 log.warning("what this machine can do was not measured: %s", error or type(error).__name__)
+            else:
+                if busy:
+                    log.info(
+                        "the machine is busy; what it can do is measured again in %g minutes", AGAIN / 60
+                    )
+                    again = time.monotonic() + AGAIN
 
-    async def _once(self, classifier: Classifier) -> Classifier:
-        """Returns the classifier that is looked with afterwards."""
+    async def _once(self, classifier: Classifier) -> tuple[Classifier, bool]:
+        """Returns the classifier that is looked with afterwards, and whether the machine was too busy."""
         source = getattr(classifier, "source", None)
         folder = getattr(classifier, "folder", None) or (source.parent if source is not None else None)
         if folder is None:  # not one of files
-            return classifier
+            return classifier, False
         bundle = await asyncio.to_thread(read_bundle, folder)
         chooser = self._chooser
         known = await asyncio.to_thread(chooser.kept.find, bundle.info.id, chooser.wish)
         graph = getattr(classifier, "prepared", None)
-        whole = graph is None or await asyncio.to_thread(prepared.intact, graph)
-        if not whole:
+        if graph is not None and not await asyncio.to_thread(prepared.intact, graph):
             log.warning("what was prepared of %s has changed on the disk: it is made again", bundle.info.id)
-        if (known is not None or not chooser.wish.open) and graph is not None and whole:
-            return classifier
+            graph = None
+        ready = graph is not None or classifier.backend != "onnx"
+        if ready and (known is not None or not chooser.wish.open):
+            return classifier, False
+        way = now = Way(classifier.backend, classifier.level, getattr(classifier, "threads", 0))
+        busy = False
         async with _Child(bundle, chooser.models_dir) as child:
             if known is None and chooser.wish.open:
-                way = await self._choose(bundle, child)
-            else:
-                way = Way(classifier.backend, classifier.level, getattr(classifier, "threads", 0))
-            if way is None:
-                return classifier
+                try:
+                    way = await self._choose(bundle, child) or now
+                except _BusyError:
+                    busy = True
+            if ready and way == now:
+                return classifier, busy
             if way.backend == "onnx":
                 await self._quiet()
                 await child.ask("load", way)
@@ -102,7 +121,8 @@ class Measuring:
         await self._engine.load(str(folder), instead_of=classifier)
         # what has taken its place by a swap is measured next
         seat = self._engine.seat
-        return seat.classifier if seat is not None and seat.info.id == classifier.info.id else classifier
+        same = seat is not None and seat.info.id == classifier.info.id
+        return (seat.classifier if seat is not None and same else classifier), busy
 
     async def _choose(self, bundle: Bundle, child: _Child) -> Way | None:
         began = time.monotonic()
@@ -113,11 +133,14 @@ class Measuring:
             if answer.startswith("refused"):
                 log.error("the level %s is not used: %s", way.level, answer.removeprefix("refused "))
                 continue
-            times = [float(answer)]
-            while len(times) < (2 if min(times) > 1000 * SLOW else RUNS):
+            times = [_times(answer)]
+            while len(times) < (2 if min(times)[0] > 1000 * SLOW else RUNS):
                 await self._quiet()
-                times.append(float(await child.ask("run")))
-            measured.append(Measured(way, min(times)))
+                times.append(_times(await child.ask("run")))
+            milliseconds, own = min(times)
+            if way.threads == 1 and milliseconds > self._busy * own:
+                raise _BusyError
+            measured.append(Measured(way, milliseconds))
         if not measured:
             return None
         wish = self._chooser.wish
@@ -132,6 +155,16 @@ class Measuring:
         async with asyncio.timeout(PATIENCE):
             while len(self._engine.admission):  # noqa: ASYNC110  # requests come and go, and tell nobody
                 await asyncio.sleep(LOOK_SECONDS)
+
+
+class _BusyError(Exception):
+    """Others took the machine while it was measured."""
+
+
+def _times(answer: str) -> tuple[float, float]:
+    """Milliseconds by the clock, and of CPU."""
+    wall, cpu = answer.split()
+    return float(wall), float(cpu)
 
 
 class _Child:
@@ -197,9 +230,10 @@ def main(folder: Path, models_dir: Path) -> None:
             else:
                 shape = (1, classifier.preprocess.height, classifier.preprocess.width, 3)
                 picture = pixels.integers(0, 256, shape, np.uint8)
-                begun = time.perf_counter()
+                begun = time.perf_counter(), time.process_time()
                 classifier(picture)
-                answer = f"{1000 * (time.perf_counter() - begun):.3f}"
+                spent = time.perf_counter() - begun[0], time.process_time() - begun[1]
+                answer = " ".join(f"{1000 * each:.3f}" for each in spent)
         except LevelRefused as error:
             answer = f"refused {error}"
         except Exception as error:  # whatever it is, the worker reads one line

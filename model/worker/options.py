@@ -17,7 +17,10 @@ class WorkerOptions:
 
     ``listen`` is ``unix:/short/path`` or ``tcp://HOST:PORT`` (port 0: any free one; empty: any free one on
     loopback, or a private socket under a supervisor); ``use``, ``backend``,
-    ``models_dir`` and ``threads`` are those of `model.classifier.load_classifier`. ``queue`` requests are
+    ``models_dir`` and ``threads`` are those of `model.classifier.load_classifier`. ``level`` is one of
+    `model.types.LEVELS`, or *auto*: the most exact that answers within ``target`` milliseconds, as measured
+    (`model.choosing`); with ``measure`` that is done ``settled`` seconds after the start, unless
+    others have the machine, which is when a run takes ``busy`` times its CPU time. ``queue`` requests are
     admitted at a time, ``per_key`` (0: half of them) for one fairness key, ``queue_bytes`` in all.
     ``batch`` pictures are looked at together at most, where that pays (`model.worker.batching`).
     ``follow``: ``use`` is what the setting says, and what was chosen over it in ``models_dir`` is looked
@@ -32,6 +35,11 @@ class WorkerOptions:
     backend: str = "auto"
     models_dir: Path = Path("models")
     threads: int = 0
+    level: str = "exact"
+    target: float = 100.0
+    measure: bool = False
+    settled: float = 3.0
+    busy: float = 1.6
     queue: int = 128
     per_key: int = 0
     queue_bytes: int = 512 * 2**20

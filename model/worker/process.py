@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from model.choosing import Chooser, Wish
 from model.errors import ModelError, WorkerError
 from model.tracing import Traced
 from model.types import BundleInfo
@@ -32,6 +33,7 @@ from model.versions import Versions
 from model.worker.engine import Engine
 from model.worker.following import Follower
 from model.worker.guard import Certificate, check_reach
+from model.worker.measuring import Measuring
 from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions, unix_path
 from model.worker.server import make_app
 
@@ -59,7 +61,13 @@ class _Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        engine = Engine(self.options)
+        try:
+            chooser = Chooser(wish_of(self.options), Path(self.options.models_dir))
+        except ModelError as error:
+            log.error("%s", error)
+            _say(f"failed {type(error).__name__} {error}")
+            return FAILED
+        engine = Engine(self.options, load=chooser.load)
         runner = web.AppRunner(
             make_app(engine),
             handler_cancellation=True,  # nobody waits for the answer to a closed connection
@@ -70,6 +78,7 @@ class _Process:
         watch = asyncio.create_task(self._watch_parent()) if self.options.exit_with_parent else None
         stop = asyncio.create_task(self.stopping.wait())
         following: asyncio.Task[None] | None = None
+        measuring: asyncio.Task[None] | None = None
         status = 0
         try:
             follower = self._follower(engine)
@@ -83,6 +92,9 @@ class _Process:
                 log.info("ready with %s on %s", info.id, url)
                 if follower is not None:
                     following = asyncio.create_task(follower.watch())
+                if self.options.measure:
+                    measure = Measuring(engine, chooser, self.options.settled, self.options.busy)
+                    measuring = asyncio.create_task(measure.keep())
                 await stop
             else:
                 loading.cancel()
@@ -93,6 +105,9 @@ class _Process:
             status = FAILED
         finally:
             log.info("stopping, %d in flight", len(engine.admission))
+            if measuring is not None:  # first, so that nothing is loaded any more
+                measuring.cancel()
+                await asyncio.gather(measuring, return_exceptions=True)
             await runner.cleanup()
             self._unlink()
             await engine.close()
@@ -169,6 +184,11 @@ class _Process:
                 pass
         self.orphaned = True
         self.stopping.set()
+
+
+def wish_of(options: WorkerOptions) -> Wish:
+    """What is asked of the choice of a level, a backend and threads."""
+    return Wish(options.backend, options.level, options.threads, options.target)
 
 
 async def _warm(engine: Engine, use: str, follower: Follower | None) -> BundleInfo:

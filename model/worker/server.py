@@ -172,6 +172,7 @@ async def ready(request: web.Request) -> web.Response:
             "bundle": classifier.info.id,
             "level": classifier.level,
             "backend": classifier.backend,
+            "threads": getattr(classifier, "threads", 0),
             "counters": counters,
         }
     )
