@@ -54,9 +54,13 @@ def binaries() -> Path | None:
 
 
 class Server:
-    """Use as a context manager; databases are made one by one from a migrated template."""
+    """Use as a context manager; databases are made one by one from a migrated template.
 
-    def __init__(self) -> None:
+    ``settings`` are the server's own, in place of those that only tests can afford (``fsync="on"``).
+    """
+
+    def __init__(self, **settings: str) -> None:
+        self._settings = _SETTINGS | settings
         folder = binaries()
         assert folder is not None, "see binaries"
         self._bin = folder
@@ -86,6 +90,12 @@ class Server:
     def __exit__(self, *_: object) -> None:
         _running.remove(self)
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the server, while it runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def url(self, database: str, user: str = "whosthat") -> str:
         """A database's address, with a password in it."""
@@ -136,7 +146,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        settings = [f"--{name.replace('_', '-')}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name.replace('_', '-')}={value}" for name, value in self._settings.items()]
         self._process = subprocess.Popen(
             [
                 self._bin / "postgres", "-D", data, "-k", self._home, "-h", "127.0.0.1", "-p", str(self.port),
