@@ -15,6 +15,7 @@ from bot.desk.limits import RateLimits
 from bot.desk.naming import Names, guesses
 from bot.desk.outcomes import described, each_once, record, refusal_of, worth_saying
 from bot.desk.recalling import told
+from bot.desk.turns import Turns, key_of
 from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Voice
 from bot.errors import FetchError
 from bot.memory.following import Memory
@@ -24,13 +25,15 @@ from corrections.errors import LedgerError, NotFound, WasForgotten, Withdrawn
 from corrections.ledger import Ledger
 from corrections.types import Address, CommunitySettings
 from model import tracing
-from model.errors import ModelError, WorkerBusy
+from model.errors import ModelError
 from model.types import Answer, Eyes, Sight
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 """Pictures that are fetched and looked at at a time: each is in memory meanwhile."""
+WAITING = 256
+"""Pictures that wait here or are looked at; nobody would wait for the end of a longer queue."""
 REMEMBERED = 10_000
 APOLOGY_SECONDS = 5.0
 
@@ -78,7 +81,7 @@ class Answers:
         self.explains = False
         self._names = Names(ledger)
         self._adopted: dict[str, dict[str, str]] = {}
-        self._hands = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE, WAITING)
         self._answering: dict[_Key, _Underway] = {}
         self._refusals: OrderedDict[_Key, tuple[Address, Person]] = OrderedDict()
         self._idle = asyncio.Event()
@@ -235,16 +238,9 @@ class Answers:
         )
 
     async def _look(self, ask: Ask, fetch: Callable[[], Awaitable[bytes]]) -> Sight:
-        try:
-            await asyncio.wait_for(self._hands.acquire(), self._deadline)
-        except TimeoutError:
-            raise WorkerBusy(self._deadline / 4) from None
-        try:
-            sight = await self._eyes.look(
-                await fetch(), fairness_key="/".join(ask.asker.key), keep=True, deadline=self._deadline
-            )
-        finally:
-            self._hands.release()
+        key = key_of(ask.address.home, ask.asker.key)
+        async with self._turns.taken(key, self._deadline):
+            sight = await self._eyes.look(await fetch(), fairness_key=key, keep=True, deadline=self._deadline)
         return replace(sight, answer=await self._in_our_words(sight))
 
     async def _in_our_words(self, sight: Sight) -> Answer:

@@ -26,6 +26,7 @@ from bot.desk.lessons import (
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names
 from bot.desk.outcomes import refusal_of, seen_of
+from bot.desk.turns import key_of
 from bot.desk.types import Person, Refused
 from bot.errors import FetchError
 from corrections.errors import (
@@ -243,7 +244,7 @@ class Teaching:
             async with self._hands:
                 sight = await self._eyes.look(
                     await fetch(),
-                    fairness_key="/".join(ask.teacher.key),
+                    fairness_key=key_of(ask.address.home, ask.teacher.key),
                     keep=True,
                     deadline=self._deadline,
                 )

@@ -1,8 +1,18 @@
-"""Who may come in, and who is next: bounded in all and for each fairness key, round robin over keys."""
+"""Who may come in, and who is next: bounded in all and for each fairness key, in turns over keys.
+
+A fairness key may have two parts, ``server/channel|person``: what is before the first bar is a *group*, and
+groups take turns before the keys in them do. A server with a thousand posters has one turn like everybody.
+
+How much of the house a key or a group may take depends on how much is free (the dynamic threshold of
+Choudhury and Hahne, IEEE/ACM Transactions on Networking 6 (2), 1998): the one who floods alone gets half of
+it, two get a third each, and whoever comes after them still finds room, without anybody being sent away who
+was let in.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +47,8 @@ class Admission:
         self.most_bytes = most_bytes
         self.bytes = 0
         self.inside: Counter[str] = Counter()
+        self._groups: Counter[str] = Counter()
+        self._share = per_key / (total - per_key) if per_key < total else math.inf  # of what is free
         self.seconds_each = 0.1  # what one request takes of the house, smoothed
         self._somebody_left = asyncio.Event()
 
@@ -46,18 +58,32 @@ class Admission:
     @contextmanager
     def enter(self, key: str) -> Iterator[Ticket]:
         """Let one request in until the block ends; raises WorkerBusy when there is no room for it."""
-        if len(self) >= self.total or self.inside[key] >= self.per_key:
-            raise self.busy()
+        self.check(key)
+        group = group_of(key)
         self.inside[key] += 1
+        self._groups[group] += 1
         ticket = Ticket(self)
         try:
             yield ticket
         finally:
             self.bytes -= ticket.bytes
-            self.inside[key] -= 1
-            if not self.inside[key]:
-                del self.inside[key]
+            for counted, name in ((self.inside, key), (self._groups, group)):
+                counted[name] -= 1
+                if not counted[name]:
+                    del counted[name]
             self._somebody_left.set()
+
+    def check(self, key: str) -> None:
+        """Raise what `enter` would raise, from the headers alone: before a body was sent."""
+        free = self.total - len(self)
+        group = group_of(key)
+        if (
+            free <= 0
+            or self.inside[key] >= self.per_key
+            or self.inside[key] >= self._share * free
+            or self._groups[group] >= self._share * free
+        ):
+            raise self.busy()
 
     async def alone(self) -> None:
         """Return when nobody but the caller, who is inside, is there."""
@@ -75,37 +101,56 @@ class Admission:
 
 
 class FairQueue(Generic[T]):
-    """A queue in which each key has a line of its own, and the lines take turns. Unbounded: see Admission."""
+    """Groups take turns, in each its keys, in each first come, first served. Unbounded: see Admission."""
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[str, deque[T]] = OrderedDict()
+        self._groups: OrderedDict[str, OrderedDict[str, deque[T]]] = OrderedDict()
         self._filled = asyncio.Event()
 
     def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return sum(len(line) for lines in self._groups.values() for line in lines.values())
 
     def put(self, key: str, item: T) -> None:
         """Stand in line."""
-        self._lines.setdefault(key, deque()).append(item)
+        self._groups.setdefault(group_of(key), OrderedDict()).setdefault(key, deque()).append(item)
         self._filled.set()
 
     def discard(self, key: str, item: T) -> None:
         """Leave the line; nothing happens if the item is at work already."""
-        line = self._lines.get(key)
+        lines = self._groups.get(group_of(key), OrderedDict())
+        line = lines.get(key)
         if line and item in line:
             line.remove(item)
             if not line:
-                del self._lines[key]
+                del lines[key]
+            if not lines:
+                del self._groups[group_of(key)]
 
     async def get(self) -> T:
         """The first of the line whose turn it is."""
-        while not self._lines:
+        while not self._groups:
             self._filled.clear()
             await self._filled.wait()
-        key, line = next(iter(self._lines.items()))
+        return self.pop()
+
+    def pop(self) -> T:
+        """The same at once; raises KeyError when nobody stands there."""
+        if not self._groups:
+            raise KeyError("the queue is empty")
+        group, lines = next(iter(self._groups.items()))
+        key, line = next(iter(lines.items()))
         item = line.popleft()
         if line:
-            self._lines.move_to_end(key)
+            lines.move_to_end(key)
         else:
-            del self._lines[key]
+            del lines[key]
+        if lines:
+            self._groups.move_to_end(group)
+        else:
+            del self._groups[group]
         return item
+
+
+def group_of(key: str) -> str:
+    """What stands before the first bar; a key without one is a group of its own."""
+    return key.partition("|")[0]

@@ -33,9 +33,9 @@ def make_app(engine: Engine) -> web.Application:
     app = web.Application(middlewares=[_errors, admission_of(engine.options.secret)])
     app[ENGINE] = engine
     app[EXPLAINING] = Explaining(engine)
-    app.router.add_post("/v1/identify", identify)
-    app.router.add_post("/v1/why", why)
-    app.router.add_post("/v1/sheet", sheet)
+    app.router.add_post("/v1/identify", identify, expect_handler=_later)
+    app.router.add_post("/v1/why", why, expect_handler=_later)
+    app.router.add_post("/v1/sheet", sheet, expect_handler=_later)
     app.router.add_get("/v1/bundle", bundle)
     app.router.add_post("/v1/bundle", swap)
     app.router.add_get("/healthz", alive)
@@ -77,7 +77,9 @@ async def identify(request: web.Request) -> web.Response:
     finally:
         seconds = time.perf_counter() - began
         engine.observed.request.observe(seconds)
-        log.info("looked: %s in %.0f ms", outcome, seconds * 1000)
+        # a flood is counted; it shall not fill the log
+        level = logging.DEBUG if outcome == "busy" else logging.INFO
+        log.log(level, "looked: %s in %.0f ms", outcome, seconds * 1000)
 
 
 async def why(request: web.Request) -> web.Response:
@@ -181,14 +183,21 @@ async def ready(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """``GET /metrics``: what was counted so far, for Prometheus."""
     engine = request.app[ENGINE]
-    if not _local(request):
+    if not engine.options.secret and not _local(request):
         return _refused(403, "forbidden", "metrics are for this machine, or for who has the worker's secret")
     body = await asyncio.to_thread(metrics.text, engine)
     return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
+async def _later(_: web.Request) -> None:
+    """``Expect: 100-continue`` is answered by who reads the body: what is refused is refused before."""
+
+
 async def _body(request: web.Request, most: int, ticket: Ticket) -> tuple[bytes, str]:
     """The bytes and their sha256; never more than the cap is held."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # of the reply itself nothing is sent yet
     digest = hashlib.sha256()
     body = bytearray()
     async for chunk in request.content.iter_any():
