@@ -10,7 +10,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from training.cli_levels import levels
+
 app = typer.Typer(invoke_without_command=True)
+app.command()(levels)
 
 Recipe = Literal["head", "adapter", "full"]
 

@@ -66,7 +66,7 @@ def evaluate(
         from training.predicting import predict
 
         pictures = _part(folder, split)
-        with _bar(f"looking at {len(pictures)} pictures", len(pictures)) as step:
+        with bar(f"looking at {len(pictures)} pictures", len(pictures)) as step:
             found = predict(
                 bundle,
                 pictures,
@@ -123,7 +123,7 @@ def gate(
         from training.comparing import compare
 
         use, models_dir = _current(against, models, config)
-        with _bar("looking at the pictures", None) as step:
+        with bar("looking at the pictures", None) as step:
             ruling = compare(
                 candidate,
                 use,
@@ -195,7 +195,7 @@ def _print_json(value: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal; without a total it only moves."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

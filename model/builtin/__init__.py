@@ -6,16 +6,21 @@ They are joined on the user's machine.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model.builtin.head import Head
     from model.preprocess import Floats
 
+log = logging.getLogger(__name__)
+
 EDITION = 1
 """Counts up when the way of joining changes what comes out, so that older folders are left behind."""
+
+LEVELS = "levels.json"
 
 
 def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = None) -> Path:
@@ -41,9 +46,41 @@ def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = No
         except BundleError:
             pass  # half of it was deleted or changed: build it again
         else:
+            _with_levels(place, progress)
             return place
     build(place, read_head(), read_difference(), progress=progress)
+    _with_levels(place, progress)
     return place
+
+
+def shipped_levels() -> dict[str, dict[str, Any]]:
+    """What the embedded model's levels were measured to do, by level; none for another head than this.
+
+    ``levels.json`` is written by ``whosthat train levels builtin --out``.
+    """
+    from model.builtin.head import HERE
+    from model.bundle import read_json
+
+    path = HERE / LEVELS
+    content = read_json(path) if path.is_file() else {}
+    return dict(content["levels"]) if content.get("bundle") == builtin_id() else {}
+
+
+def _with_levels(place: Path, progress: Callable[[str, float], None] | None) -> None:
+    """Add the levels that were measured, if they are not there yet: a second for each."""
+    from model.errors import BundleError
+    from model.levels import has_levels
+
+    try:
+        levels = shipped_levels()
+        if not has_levels(place, levels):
+            from model.levels.making import add_levels  # takes the onnx package along
+
+            if progress is not None:
+                progress("preparing faster levels", 0.0)
+            add_levels(place, levels)
+    except (BundleError, OSError, KeyError, TypeError, ValueError) as error:
+        log.warning("the embedded model has no faster levels here: %s", error)  # it serves without
 
 
 def builtin_id() -> str:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.bundle import LEVEL_FILES, Bundle, sha256_of
+from model.bundle import LEVEL_FILES, MANIFEST, Bundle, read_json, sha256_of
 from model.errors import LevelRefused
 from model.levels.admitting import shortfall
 from model.targets import read_targets
@@ -106,3 +106,15 @@ def _calibrated(info: BundleInfo, entry: Mapping[str, Any]) -> BundleInfo:
     if not all(map(math.isfinite, dataclasses.astuple(calibration))) or calibration.temperature <= 0:
         raise ValueError("its calibration cannot be used")
     return dataclasses.replace(info, calibration=calibration, targets=read_targets(entry.get("targets", {})))
+
+
+def has_levels(folder: Path, levels: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a folder has these levels with these figures already."""
+    compiled = read_json(folder / MANIFEST).get("compiled", {})
+    for level, about in levels.items():
+        entry = compiled.get(LEVEL_FILES[level], {})
+        if any(entry.get(name) != value for name, value in about.items()):
+            return False
+        if not about.get("refused") and not (folder / LEVEL_FILES[level]).is_file():
+            return False
+    return True

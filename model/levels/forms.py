@@ -32,7 +32,13 @@ class Form:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a manifest."""
-        return {"edition": EDITION, **asdict(self)}
+        return {
+            "edition": EDITION,
+            "int8": self.int8,
+            "floats": list(self.floats),
+            "merge": [asdict(merge) for merge in self.merge],
+            "proportional": self.proportional,
+        }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Form:

@@ -74,18 +74,6 @@ def add_levels(folder: Path, levels: Mapping[str, Mapping[str, Any]], vit: Vit |
     draft.replace(folder / MANIFEST)
 
 
-def has_levels(folder: Path, levels: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a folder has these levels with these figures already."""
-    compiled = read_json(folder / MANIFEST).get("compiled", {})
-    for level, about in levels.items():
-        entry = compiled.get(LEVEL_FILES[level], {})
-        if any(entry.get(name) != value for name, value in about.items()):
-            return False
-        if not about.get("refused") and not (folder / LEVEL_FILES[level]).is_file():
-            return False
-    return True
-
-
 def usual(level: str, vit: Vit) -> tuple[Form, ...]:
     """Forms to try for a level, the fastest first, where nothing else is known of a bundle."""
     layers = len(vit.layers)
