@@ -29,6 +29,7 @@ from pydantic_settings import (
 from bot.errors import SettingsError
 from bot.settings_tree import (
     Answers,
+    Cluster,
     Database,
     Discord,
     Export,
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     model: Model = Model()
     answers: Answers = Answers()
     worker: Worker = Worker()
+    cluster: Cluster = Cluster()
     web: Web = Web()
     discord: Discord = Discord()
     telegram: Telegram = Telegram()

@@ -92,6 +92,24 @@ class Worker(Section):
         return value
 
 
+class Cluster(Section):
+    """``[cluster]``"""
+
+    address: str = ""
+    least: int = Field(1, ge=1, le=10_000)
+    most: int = Field(1, ge=1, le=10_000)
+    cpus: float = Field(1.0, ge=0, le=1024, allow_inf_nan=False)
+    gpus: float = Field(0.0, ge=0, le=64, allow_inf_nan=False)
+    ongoing: int = Field(0, ge=0, le=10_000)
+    idle_seconds: float = Field(300.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _most_is_not_less(self) -> Cluster:
+        if self.most < self.least:
+            raise ValueError(f"most is {self.most}, which is fewer than least, {self.least}")
+        return self
+
+
 class Web(Section):
     """``[web]``"""
 

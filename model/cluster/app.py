@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ray import serve
@@ -16,6 +18,8 @@ from model.cluster.forwarding import Receive, Scope, Send, lifespan
 from model.cluster.plan import ClusterOptions, deployment, worker_options
 from model.cluster.replica import Replica
 from model.errors import BundleError, ModelError
+from model.worker.guard import check_reach
+from model.worker.options import SECRET
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,8 @@ class Worker:
         handler.setFormatter(plain)
         logging.getLogger("model").handlers = [handler]
         logging.getLogger("model").setLevel(logging.INFO)
-        self.replica = Replica(worker_options(arguments), _spread)
+        self._options = replace(worker_options(arguments), secret=os.environ.get(SECRET, ""))
+        self.replica = Replica(worker_options(arguments), _spread, secret=self._options.secret)
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Ray calls this once at the start, and whenever ``user_config`` is another: replica by replica.
@@ -70,6 +75,9 @@ class Worker:
         less would serve nobody. The log says so, and so does the ``bundle`` of every answer.
         """
         use = str(user_config["use"])
+        if not self.replica.use:
+            client: Any = _get_global_client()
+            await check_reach(self._options, client.http_config.host)
         try:
             await self.replica.adopt(use)
         except ModelError as error:

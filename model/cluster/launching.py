@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
 import os
@@ -20,14 +21,17 @@ from urllib.parse import urlsplit
 
 from model.cluster.plan import APP, ClusterOptions, serve_config
 from model.errors import BackendMissing, WorkerError
-from model.worker.options import WorkerOptions
+from model.worker.guard import check_reach
+from model.worker.options import SECRET, WorkerOptions
 
 log = logging.getLogger(__name__)
 
 _STORE = 100 * 2**20  # bytes of shared memory: pictures do not travel through it
 _START_SECONDS = 900.0
 _LOOK_SECONDS = 0.2
+_TRIES = 3  # on a busy machine Ray's own half minute for a start may not do
 _LOOPBACK = "127.0.0.1"
+_NO_RAY = "Ray is not installed here: pip install 'whosthat[ray]'"
 _LONGEST_FOLDER = 45  # bytes; Ray adds some sixty, and the kernel takes 107 for a socket
 
 
@@ -40,33 +44,50 @@ def run_on_ray(worker: WorkerOptions, cluster: ClusterOptions) -> int:
         ModelError: it cannot be deployed, in one sentence.
     """
     host, port = _where(worker.listen)
+    asyncio.run(check_reach(worker, host))
+    if worker.secret:  # the processes of our own cluster inherit it; on another one it is set on the nodes
+        os.environ[SECRET] = worker.secret
     os.environ.update(environment(cluster, os.environ))  # Ray reads it when it is imported
     ray, serve = _imported()
     stop = threading.Event()
-    folder = _folder()
+    folder = private_folder()
     try:
-        _connect(ray, cluster, folder)
+        connect(ray, cluster, folder)
         for number in (signal.SIGTERM, signal.SIGINT):  # after Ray, which has handlers of its own
             signal.signal(number, lambda *_: stop.set())
         config = serve_config(worker, cluster, host=host, port=port)
         try:
-            _deploy(serve, config)
-            if _running(serve, stop):
-                _say(f"ready http://{_bracketed(host)}:{port}")
+            deploy(serve, config)
+            if running(serve, stop):
+                _say(f"ready {'https' if worker.cert else 'http'}://{_bracketed(host)}:{port}")
                 stop.wait()
         finally:
             serve.delete(APP) if cluster.address else serve.shutdown()
     finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        ended(ray, folder)
     return 0
+
+
+def shown(worker: WorkerOptions, cluster: ClusterOptions) -> str:
+    """What `run_on_ray` would deploy, as the YAML that ``serve deploy`` takes.
+
+    Raises:
+        ModelError: it cannot be said, in one sentence.
+    """
+    host, port = _where(worker.listen)
+    try:
+        yaml = importlib.import_module("yaml")  # Ray brings it
+    except ImportError:
+        raise BackendMissing(_NO_RAY) from None
+    text: str = yaml.safe_dump(serve_config(worker, cluster, host=host, port=port), sort_keys=False)
+    return text
 
 
 def _imported() -> tuple[Any, Any]:
     try:
         return importlib.import_module("ray"), importlib.import_module("ray.serve")
     except ImportError:
-        raise BackendMissing("Ray is not installed here: pip install 'whosthat[ray]'") from None
+        raise BackendMissing(_NO_RAY) from None
 
 
 def environment(cluster: ClusterOptions, now: Mapping[str, str]) -> dict[str, str]:
@@ -86,7 +107,7 @@ def environment(cluster: ClusterOptions, now: Mapping[str, str]) -> dict[str, st
     return {name: value for name, value in said.items() if name not in now}
 
 
-def _folder() -> Path:
+def private_folder() -> Path:
     """For Ray's sockets and logs, with a path that leaves room for both; it goes when the cluster does."""
     folder = tempfile.mkdtemp(prefix="whosthat-ray-")
     if len(folder) > _LONGEST_FOLDER:
@@ -95,24 +116,41 @@ def _folder() -> Path:
     return Path(folder)
 
 
-def _connect(ray: Any, cluster: ClusterOptions, folder: Path) -> None:
-    try:
-        if cluster.address:
-            ray.init(address=cluster.address, log_to_driver=False)
-        else:
-            ray.init(
-                include_dashboard=False,
-                log_to_driver=True,
-                object_store_memory=_STORE,
-                _node_ip_address=_LOOPBACK,
-                _temp_dir=str(folder),
-            )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"the cluster at {cluster.address}" if cluster.address else "a cluster on this machine"
-        raise WorkerError(f"Ray does not get {where} to work: {_sentence(str(error))}") from error
+def connect(ray: Any, cluster: ClusterOptions, folder: Path, cpus: int | None = None) -> None:
+    """Join a cluster, or start our own with its files in a folder and so many CPUs (None: all there are).
+
+    Raises:
+        WorkerError: there is none.
+    """
+    for left in reversed(range(1 if cluster.address else _TRIES)):
+        try:
+            if cluster.address:
+                ray.init(address=cluster.address, log_to_driver=False)
+            else:
+                ray.init(
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    log_to_driver=True,
+                    object_store_memory=_STORE,
+                    _node_ip_address=_LOOPBACK,
+                    _temp_dir=str(folder),
+                )
+            return
+        except Exception as error:  # Ray raises what it likes, and Exception itself for a start that is slow
+            ray.shutdown()
+            if not left:
+                where = f"the cluster at {cluster.address}" if cluster.address else "a cluster here"
+                raise WorkerError(f"Ray does not get {where} to work: {_sentence(str(error))}") from error
 
 
-def _deploy(serve: Any, config: dict[str, Any]) -> None:
+def ended(ray: Any, folder: Path) -> None:
+    """Leave the cluster; our own ends, and nothing of it stays."""
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def deploy(serve: Any, config: dict[str, Any]) -> None:
+    """Have Ray bring about what a configuration says; it is under way when this returns."""
     from ray.serve.context import _get_global_client
     from ray.serve.schema import ServeDeploySchema
 
@@ -121,7 +159,7 @@ def _deploy(serve: Any, config: dict[str, Any]) -> None:
     client.deploy_apps(ServeDeploySchema(**config))
 
 
-def _running(serve: Any, stop: threading.Event) -> bool:
+def running(serve: Any, stop: threading.Event) -> bool:
     """Wait for every replica; False when told to stop meanwhile."""
     end = time.monotonic() + _START_SECONDS
     while not stop.is_set():

@@ -55,14 +55,17 @@ def serve_config(
 
     Args:
         worker: of every replica; ``listen`` and ``use`` are not among its arguments: a replica chooses its
-            own socket, and what it looks with may be changed while it runs.
+            own socket, and what it looks with may be changed while it runs. ``cert`` and ``key`` are the
+            proxies'; the secret is in the environment of every node, and never in a configuration, which
+            everybody may read who reaches the cluster.
         host: where Ray's proxies listen.
         port: the same.
         every_node: a proxy on every node that has a replica; else only on the head node.
     """
+    tls = {"ssl_certfile": worker.cert, "ssl_keyfile": worker.key} if worker.cert else {}
     return {
         "proxy_location": "EveryNode" if every_node else "HeadOnly",
-        "http_options": {"host": host, "port": port},
+        "http_options": {"host": host, "port": port, **tls},
         "applications": [
             {
                 "name": APP,
@@ -99,7 +102,9 @@ def deployment(worker: WorkerOptions, cluster: ClusterOptions) -> dict[str, Any]
     }
 
 
-_NOT_ARGUMENTS = frozenset({"listen", "use", "exit_with_parent", "json_log", "stop_seconds"})
+_NOT_ARGUMENTS = frozenset(
+    {"listen", "use", "exit_with_parent", "json_log", "stop_seconds", "cert", "key", "secret"}
+)
 
 
 def arguments(worker: WorkerOptions) -> dict[str, Any]:

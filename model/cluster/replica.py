@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import ipaddress
 import json
 import logging
@@ -27,7 +28,8 @@ from model.cluster.forwarding import (
 )
 from model.errors import ModelError, WorkerBusy, WorkerGone
 from model.supervisor import WorkerSupervisor
-from model.worker.options import WorkerOptions, unix_path
+from model.worker.guard import OPEN
+from model.worker.options import SECRET, WorkerOptions, unix_path
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +47,12 @@ class Replica:
     Args:
         options: of the worker; ``listen`` and ``use`` are chosen here.
         spread: tells the other replicas.
+        secret: who does not send it is not answered; empty: everybody is.
     """
 
-    def __init__(self, options: WorkerOptions, spread: Spread) -> None:
+    def __init__(self, options: WorkerOptions, spread: Spread, *, secret: str = "") -> None:
         self._options = options
+        self._wanted = f"Bearer {secret}".encode() if secret else b""
         self._spread = spread
         self._supervisor: WorkerSupervisor | None = None
         self._client: WorkerClient | None = None
@@ -99,13 +103,23 @@ class Replica:
         """Answer one HTTP request, as ASGI."""
         assert self._forwarding is not None
         try:
-            if (scope["method"], scope["path"]) == ("POST", "/v1/bundle"):
+            if not self._admitted(scope):
+                reply = refused(401, "secret", f"this worker answers those who send its {SECRET}")
+                reply = replace(reply, headers=(*reply.headers, (b"www-authenticate", b"Bearer")))
+            elif (scope["method"], scope["path"]) == ("POST", "/v1/bundle"):
                 reply = await self._swap(scope, receive)
             else:
                 reply = await self._forwarding.answer(scope, receive)
         except Left:
             return
         await reply.send(send)
+
+    def _admitted(self, scope: Scope) -> bool:
+        """What `model.worker.guard` does for a worker that listens itself: this one's socket is private."""
+        if not self._wanted or scope["path"] in OPEN:
+            return True
+        given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
+        return hmac.compare_digest(given, self._wanted)
 
     async def _swap(self, scope: Scope, receive: Receive) -> Reply:
         """What the worker says of it; when it is content, all the others get the same bundle."""
@@ -190,7 +204,9 @@ def _said(body: bytes) -> Receive:
 
 
 def _local(scope: Scope) -> bool:
-    """Whether the other end is on loopback of the machine whose proxy took the request."""
+    """Whether the other end is on loopback of the proxy's machine, and speaks for itself."""
+    if any(name.lower() in (b"forwarded", b"x-forwarded-for", b"via") for name, _ in scope["headers"]):
+        return False
     try:
         return ipaddress.ip_address((scope.get("client") or ("",))[0]).is_loopback
     except ValueError:
