@@ -16,6 +16,7 @@ import io
 import math
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -33,7 +34,7 @@ from PIL import (  # the plugins by name, else the first WebP makes Pillow impor
 from model.errors import PictureError
 from model.marks import GREY, make_marks
 from model.near import SIDE, near_key
-from model.preprocess import Pixels, Preprocess, to_pixels
+from model.preprocess import Box, Pixels, Preprocess, to_pixels
 
 FORMATS = (
     *(
@@ -74,6 +75,16 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TURNED: dict[int, Callable[[int, int, float, float, float, float], Box]] = {
+    2: lambda w, h, left, top, right, bottom: (w - right, top, w - left, bottom),
+    3: lambda w, h, left, top, right, bottom: (w - right, h - bottom, w - left, h - top),
+    4: lambda w, h, left, top, right, bottom: (left, h - bottom, right, h - top),
+    5: lambda w, h, left, top, right, bottom: (top, left, bottom, right),
+    6: lambda w, h, left, top, right, bottom: (h - bottom, left, h - top, right),
+    7: lambda w, h, left, top, right, bottom: (h - bottom, w - right, h - top, w - left),
+    8: lambda w, h, left, top, right, bottom: (top, w - right, bottom, w - left),
+}
+"""Where a box of a picture of that width and height is after the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +150,20 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
         raise PictureError("damaged", f"the picture does not decode: {_first_line(error)}") from error
 
 
-def to_luma(image: Image.Image) -> NDArray[np.uint8]:
+def to_luma(image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
     """The grey array that `model.near.near_key` takes, of an upright picture without transparency."""
-    return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=3.0))
+    grey = image.convert("L")
+    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX, box, reducing_gap=3.0))
 
 
-def to_grey(image: Image.Image) -> NDArray[np.uint8]:
+def to_grey(image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
     """The grey array that `model.marks.make_marks` takes, of an upright picture without transparency."""
-    grey, scale = image.convert("L"), GREY / max(image.size)
+    left, top, right, bottom = box or (0, 0, *image.size)
+    wide, high = right - left, bottom - top
+    grey, scale = image.convert("L"), GREY / max(wide, high)
     if scale < 1:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        grey = grey.resize(size, Image.Resampling.BOX, reducing_gap=3.0)
+        size = (max(1, round(wide * scale)), max(1, round(high * scale)))
+        grey = grey.resize(size, Image.Resampling.BOX, box, reducing_gap=3.0)
     return np.asarray(grey)
 
 
@@ -164,27 +178,33 @@ def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, 
             ENOUGH * max(how.height, how.width, how.shortest) / max(1, min(opened.size)),
             _ALMOST * limits.stored_side / max(opened.size),
         )
+        drafted = 1
         if opened.format in ("JPEG", "MPO") and enough < 1:
             opened.draft(None, (math.ceil(width * enough), math.ceil(height * enough)))
+            drafted = round(max(width / opened.width, height / opened.height))  # 1, 2, 4 or 8
         opened.load()
         if opened.format == "HEIF":
             width, height = opened.size  # its header may have said something else
         orientation = _orientation(opened)  # not before: it loads a PNG itself, and keeps silent of damage
         least = math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1))
-        image = _plain(opened, least)
+        factor = max(1, min(opened.width // least[0], opened.height // least[1]))
+        image = _plain(opened, factor)
         kind = _KIND.get(str(opened.format), str(opened.format).lower())
+    # where the whole picture ends, which may be within the last row and column
+    box: Box = (0, 0, width / (drafted * factor), height / (drafted * factor))
     if orientation in _UPRIGHT:
+        box = _TURNED[orientation](*image.size, *box)
         image = image.transpose(_UPRIGHT[orientation])
         if orientation >= 5:
             width, height = height, width
     return Decoded(
-        pixels=np.ascontiguousarray(to_pixels(image, how)),
-        near_key=near_key(to_luma(image)),
+        pixels=np.ascontiguousarray(to_pixels(image, how, box)),
+        near_key=near_key(to_luma(image, box)),
         width=width,
         height=height,
         stored=_encoded(image, limits) if keep else None,
         format=kind,
-        marks=make_marks(to_grey(image)),
+        marks=make_marks(to_grey(image, box)),
     )
 
 
@@ -212,8 +232,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _plain(image: Image.Image, least: tuple[int, int]) -> Image.Image:
-    """8-bit RGB on white, of ``least`` width and height or somewhat more."""
+def _plain(image: Image.Image, factor: int) -> Image.Image:
+    """8-bit RGB on white, averaged by a whole factor before anything makes copies of a large picture."""
     if image.mode.startswith("I"):  # 16 bits of grey, in one of several modes
         levels = np.asarray(image)
         if levels.dtype != np.uint16:
@@ -222,19 +242,17 @@ def _plain(image: Image.Image, least: tuple[int, int]) -> Image.Image:
     if image.has_transparency_data:
         layers = image if image.mode == "RGBA" else image.convert("RGBA")
         # "RGBa" is multiplied by alpha, so that averaging does not smear the colour of what is not seen
-        layers = _shrunk(layers.convert("RGBa"), least).convert("RGBA")
+        layers = _averaged(layers.convert("RGBa"), factor).convert("RGBA")
         white = Image.new("RGB", layers.size, "white")
         white.paste(layers, mask=layers.getchannel("A"))
         return white
     if image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
-    return _shrunk(image, least).convert("RGB")
+    return _averaged(image, factor).convert("RGB")
 
 
-def _shrunk(image: Image.Image, least: tuple[int, int]) -> Image.Image:
-    """Averaged by a whole factor, before anything that makes copies of a large picture."""
-    factor = min(image.width // least[0], image.height // least[1])
-    return image.reduce(factor) if factor >= 2 else image
+def _averaged(image: Image.Image, factor: int) -> Image.Image:
+    return image.reduce(factor) if factor > 1 else image  # which would copy it
 
 
 def _encoded(image: Image.Image, limits: DecodeLimits) -> bytes:

@@ -6,6 +6,7 @@ else; scaling to numbers around zero is the backend's part, because its library 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,8 @@ from model.errors import BundleDamaged
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of the part of a picture that counts, in its own pixels and parts of them."""
 
 LARGEST_SIDE = 2048  # a config that asks for more is a mistake or an attack on our memory
 STRETCHED = 4.0  # from this ratio of sides on, a picture is cropped before it is resized, see `to_pixels`
@@ -128,8 +131,14 @@ class Preprocess:
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
-def to_pixels(image: Image.Image, how: Preprocess) -> Pixels:
+def to_pixels(image: Image.Image, how: Preprocess, box: Box | None = None) -> Pixels:
     """Resize (and crop) one picture.
+
+    Args:
+        image: the picture.
+        how: what it is to become.
+        box: what of it counts; all, without. A picture that was made smaller by a whole factor when it was
+            decoded ends within its last row and column.
 
     Returns:
         uint8 of shape ``[H, W, 3]``, RGB. The same pixels as Hugging Face's Pillow processors give,
@@ -139,16 +148,19 @@ def to_pixels(image: Image.Image, how: Preprocess) -> Pixels:
     image = image if image.mode == "RGB" else image.convert("RGB")
     resample = Image.Resampling(how.resample)
     if how.how == "squash":
-        return np.asarray(image.resize((how.width, how.height), resample))
-    short, long = sorted(image.size)
+        return np.asarray(image.resize((how.width, how.height), resample, box))
+    left, top, right, bottom = box or (0, 0, *image.size)
+    wide, high = right - left, bottom - top
+    short, long = sorted((wide, high))
     if long > STRETCHED * short:
         keep = min(long, round(short * STRETCHED * max(how.height, how.width) / how.shortest))
-        left, top = (image.width - min(image.width, keep)) // 2, (image.height - min(image.height, keep)) // 2
-        image = image.crop((left, top, left + min(image.width, keep), top + min(image.height, keep)))
+        left, top = int(left + (wide - min(wide, keep)) // 2), int(top + (high - min(high, keep)) // 2)
+        image = image.crop((left, top, left + math.ceil(min(wide, keep)), top + math.ceil(min(high, keep))))
+        box = None
         short, long = sorted(image.size)
-    other = int(how.shortest * long / short)
-    size = (how.shortest, other) if image.width <= image.height else (other, how.shortest)
-    image = image.resize(size, resample)
+    other = int(how.shortest * long / short + 1e-6)  # a third and the like may fall short of a whole number
+    size = (how.shortest, other) if wide <= high else (other, how.shortest)
+    image = image.resize(size, resample, box)
     left, top = (image.width - how.width) // 2, (image.height - how.height) // 2
     # Pillow fills what lies outside with black, as Hugging Face's centre crop pads with zeros
     return np.asarray(image.crop((left, top, left + how.width, top + how.height)))

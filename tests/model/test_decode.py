@@ -18,6 +18,7 @@ from model.errors import PictureError
 from model.near import is_near, near_key
 from model.preprocess import Preprocess, to_pixels
 from tests.standins.drawings import drawing, encoded, picture
+from tests.standins.photographs import photograph
 
 HOW = Preprocess(height=64, width=64)
 LIMITS = DecodeLimits()
@@ -192,6 +193,25 @@ def test_a_large_jpeg_is_not_decoded_whole_and_still_gives_the_same() -> None:
     assert seen.stored is not None
     with Image.open(io.BytesIO(seen.stored)) as stored:
         assert stored.size == (1024, 819)
+
+
+@pytest.mark.parametrize("how", [Preprocess(), Preprocess(how="crop", shortest=256)], ids=["squash", "crop"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize(
+    ("size", "orientation"), [((2003, 1333), n) for n in range(1, 9)] + [((1999, 1501), 1)]
+)
+def test_what_is_not_decoded_whole_is_at_most_three_levels_off(
+    how: Preprocess, kind: str, size: tuple[int, int], orientation: int
+) -> None:
+    """The sides are no multiples of what they are decoded at: the last row and column are only partly there."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    photograph(3, size=size).save(buffer, kind, exif=exif, **({"quality": 92} if kind == "JPEG" else {}))
+    with Image.open(buffer) as opened:
+        exact = to_pixels(ImageOps.exif_transpose(opened), how).astype(int)
+    seen = read(buffer.getvalue(), limits=DecodeLimits(stored_side=512), how=how)
+    assert np.abs(seen.pixels - exact).max() <= 3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
