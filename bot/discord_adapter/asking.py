@@ -83,7 +83,7 @@ class Pictures:
     ) -> Ask:
         """One ask about these attachments."""
         taken = attachments[: self._per_message]
-        log.info("a message with %d pictures on Discord", len(taken))
+        log.info("a message on Discord, pictures: %d", len(taken))
         return Ask(
             address=address,
             poster=poster,

@@ -121,7 +121,7 @@ class Pictures:
     ) -> Ask:
         """One ask about these pictures."""
         taken = pictures[: self._per_message]
-        log.info("a message with %d pictures on Telegram", len(taken))
+        log.info("a message on Telegram, pictures: %d", len(taken))
         return Ask(
             address=place,
             poster=poster,

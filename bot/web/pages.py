@@ -106,7 +106,7 @@ class Pages:
             picture, token = await read_picture(request, self._max_bytes)
         except UploadRefused as error:
             return render.refusal(request, error.refused)
-        log.info("a message with a picture on the page")
+        log.info("a message on the page, pictures: 1")
         # The same form with the same picture is the same message, however often it is sent.
         message = f"{token or secrets.token_hex(16)}-{hashlib.sha256(picture).hexdigest()[:16]}"
         address = Address(PLATFORM, person.id, CHANNEL, message)

@@ -118,11 +118,11 @@ async def test_one_id_leads_from_the_post_to_the_reply_and_no_name_is_logged(
     async with everywhere(tmp_path, bundle, METRICS_TOKEN="s3cret-of-mine", **settings) as s:
         await post_everywhere(s)
         for platform in ("Discord", "Telegram", "the page"):
-            await s.bot.line(f"pictures? on {platform}")
+            await s.bot.line(f"a message on {platform}")
         await s.bot.stop()
         lines, output = logged(s.bot), s.bot.output
         wanted = ("on Discord", "on Telegram", "on the page")
-        posts = [told_of(lines, f"{words}") for words in wanted]
+        posts = [told_of(lines, f"a message {words}") for words in wanted]
         assert [len(ids) for ids in posts] == [1, 1, 1], posts
         ids = [each for (each,) in posts]
         assert len(set(ids)) == 3
