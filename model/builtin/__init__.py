@@ -46,10 +46,10 @@ def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = No
         except BundleError:
             pass  # half of it was deleted or changed: build it again
         else:
-            _with_levels(place, progress)
+            _with_levels(place)
             return place
     build(place, read_head(), read_difference(), progress=progress)
-    _with_levels(place, progress)
+    _with_levels(place)
     return place
 
 
@@ -66,7 +66,7 @@ def shipped_levels() -> dict[str, dict[str, Any]]:
     return dict(content["levels"]) if content.get("bundle") == builtin_id() else {}
 
 
-def _with_levels(place: Path, progress: Callable[[str, float], None] | None) -> None:
+def _with_levels(place: Path) -> None:
     """Add the levels that were measured, if they are not there yet: a second for each."""
     from model.errors import BundleError
     from model.levels import has_levels
@@ -76,8 +76,6 @@ def _with_levels(place: Path, progress: Callable[[str, float], None] | None) -> 
         if not has_levels(place, levels):
             from model.levels.making import add_levels  # takes the onnx package along
 
-            if progress is not None:
-                progress("preparing faster levels", 0.0)
             add_levels(place, levels)
     except (BundleError, OSError, KeyError, TypeError, ValueError) as error:
         log.warning("the embedded model has no faster levels here: %s", error)  # it serves without
