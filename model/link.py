@@ -26,6 +26,7 @@ from model.worker import protocol
 from model.worker.options import unix_path
 
 _STREAMED = 2**20  # bytes; from here on a body goes out in pieces, so that the event loop is not held
+_ASKED_FIRST = 2**16  # bytes; a body so large is sent when it is known that there is room for it
 _CONNECT = 3.0  # seconds; a machine that is switched off refuses nothing
 _KEPT = 15.0  # seconds that a connection is kept open; servers and proxies keep it for 60 and more
 _PULSE = 1.0  # seconds between two looks at whether a worker that is asked lives
@@ -133,7 +134,12 @@ class Link:
         sent = {**headers, **self._headers, protocol.DEADLINE: str(int(seconds * 1000))}
         data = io.BytesIO(body) if body is not None and len(body) >= _STREAMED else body
         async with self._session(fresh).request(
-            method, self._base + path, data=data, headers=sent, allow_redirects=False
+            method,
+            self._base + path,
+            data=data,
+            headers=sent,
+            allow_redirects=False,
+            expect100=body is not None and len(body) >= _ASKED_FIRST,
         ) as reply:
             text = await reply.read()
             try:

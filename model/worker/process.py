@@ -18,6 +18,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,15 +44,16 @@ FAILED = 3  # the exit status of a worker that could not start and has said why
 BACKLOG = 1024  # connections that may wait to be taken, while the event loop is at something else
 
 
-def run_worker(options: WorkerOptions) -> int:
+def run_worker(options: WorkerOptions, make_engine: Callable[..., Engine] = Engine) -> int:
     """Serve until SIGTERM, SIGINT or, if asked for, the end of stdin; returns the exit status."""
     _log_to_stderr(json_lines=options.json_log)
-    return asyncio.run(_Process(options).run())
+    return asyncio.run(_Process(options, make_engine).run())
 
 
 class _Process:
-    def __init__(self, options: WorkerOptions) -> None:
+    def __init__(self, options: WorkerOptions, make_engine: Callable[..., Engine]) -> None:
         self.options = options
+        self._make_engine = make_engine
         self.stopping = asyncio.Event()
         self.orphaned = False
         self._open = ExitStack()
@@ -67,7 +69,7 @@ class _Process:
             log.error("%s", error)
             _say(f"failed {type(error).__name__} {error}")
             return FAILED
-        engine = Engine(self.options, load=chooser.load)
+        engine = self._make_engine(self.options, load=chooser.load)
         runner = web.AppRunner(
             make_app(engine),
             handler_cancellation=True,  # nobody waits for the answer to a closed connection

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.bench.rows import ROOT, environ
 
@@ -55,15 +56,20 @@ def make(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
 
 
-def main(folder: Path) -> None:
-    """Load, say so, answer."""
+def loaded(folder: Path) -> Any:
+    """The pipeline itself."""
     import torch
     from transformers import AutoImageProcessor, AutoModelForImageClassification, pipeline
 
     torch.set_grad_enabled(False)
     model = AutoModelForImageClassification.from_pretrained(folder)
     processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    classify = pipeline("image-classification", model=model, image_processor=processor)
+    return pipeline("image-classification", model=model, image_processor=processor)
+
+
+def main(folder: Path) -> None:
+    """Load, say so, answer."""
+    classify = loaded(folder)
     print("ready", flush=True)
     for line in sys.stdin:
         begun = time.perf_counter()
