@@ -28,6 +28,29 @@ class Known:
         return self.logits.nbytes + self.embedding.nbytes + len(self.marks) + 800
 
 
+class Kept:
+    """Pictures re-encoded to be stored, by the sha256 of what was posted: made once, for all who post it."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.bytes = 0
+        self._stored: OrderedDict[str, bytes] = OrderedDict()
+
+    def get(self, sha256: str) -> bytes | None:
+        """The encoded picture, if it is still here."""
+        stored = self._stored.get(sha256)
+        if stored is not None:
+            self._stored.move_to_end(sha256)
+        return stored
+
+    def put(self, sha256: str, stored: bytes) -> None:
+        """Remember; the least recently used go when together they are too large."""
+        self.bytes += len(stored) - len(self._stored.pop(sha256, b""))
+        self._stored[sha256] = stored
+        while self.bytes > self.most_bytes:
+            self.bytes -= len(self._stored.popitem(last=False)[1])
+
+
 class Cache:
     """The least recently used go first when there are too many or they take too much memory."""
 

@@ -20,7 +20,7 @@ from model.decoders import DecoderOptions, Decoders
 from model.errors import BundleError, ModelError, PictureError, WorkerError
 from model.targets import aimed
 from model.types import Answer, BundleInfo, Sight
-from model.worker.cache import Cache, Known
+from model.worker.cache import Cache, Kept, Known
 from model.worker.metrics import Observed
 from model.worker.options import WorkerOptions
 from model.worker.queue import Admission, FairQueue
@@ -56,6 +56,7 @@ class Engine:
         self.options = options
         self.admission = Admission(options.queue, options.key_bound, options.queue_bytes)
         self.cache = Cache(options.cache_entries, options.cache_bytes)
+        self.kept = Kept(options.cache_bytes // 2 if options.cache_entries else 0)
         self.counters: Counter[str] = Counter()
         self.observed = Observed()
         self.decoders = decoders or Decoders(
@@ -157,10 +158,11 @@ class Engine:
         if not picture:
             raise PictureError("empty", "there are no bytes in this picture")
         job = Job(picture, sha256, key, keep, asyncio.get_running_loop().create_future())
-        if self._seat is not None and not keep:
+        stored = self.kept.get(sha256) if keep else None
+        if self._seat is not None and (stored is not None or not keep):
             known = self._known(self._seat, sha256)
             if known is not None:  # no need to stand in line
-                return self._sight(job, self._seat, known, None, cached=True)
+                return self._sight(job, self._seat, known, stored, cached=True)
         self._queue.put(key, job)
         try:
             return await job.reply
@@ -228,14 +230,16 @@ class Engine:
                     logits, embedding, decoded.near_key, decoded.width, decoded.height, decoded.marks
                 )
                 self.cache.put((job.sha256, seat.info.id, seat.classifier.level), known)
-            return self._sight(job, seat, known, decoded, cached=cached)
+            stored = decoded.stored if decoded is not None else None
+            if stored is not None:
+                self.kept.put(job.sha256, stored)
+            return self._sight(job, seat, known, stored, cached=cached)
 
     def _known(self, seat: Seat, sha256: str) -> Known | None:
         return self.cache.get((sha256, seat.info.id, seat.classifier.level))
 
-    def _sight(self, job: Job, seat: Seat, known: Known, decoded: Decoded | None, *, cached: bool) -> Sight:
+    def _sight(self, job: Job, seat: Seat, known: Known, stored: bytes | None, *, cached: bool) -> Sight:
         self.counters["answered"] += 1
-        stored = decoded.stored if decoded is not None else None
         return Sight(
             answer=_answer(known, seat.info),
             logits=tuple(known.logits.tolist()),

@@ -1,4 +1,4 @@
-"""Photograph to tensor: our decoder and Hugging Face's image processor, in turns, and what the dearest files cost.
+"""Photograph to tensor: our decoder and Hugging Face's image processor, in turns; what the dearest cost.
 
 The peer is a process of its own: ``Image.open``, ``convert("RGB")`` and ``AutoImageProcessor`` with
 ``backend="pil"``, as its documentation shows it, on one thread. Ours is what a decoding child does, key and

@@ -203,7 +203,7 @@ def test_a_large_jpeg_is_not_decoded_whole_and_still_gives_the_same() -> None:
 def test_what_is_not_decoded_whole_is_at_most_three_levels_off(
     how: Preprocess, kind: str, size: tuple[int, int], orientation: int
 ) -> None:
-    """The sides are no multiples of what they are decoded at: the last row and column are only partly there."""
+    """The sides are no multiples of what they are decoded at: the last row is only partly there."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     buffer = io.BytesIO()

@@ -26,7 +26,7 @@ from model.preprocess import Preprocess
 from model.types import Answer, BundleInfo, Calibration, Ranked, Sight, Verdict
 from model.worker import protocol
 from model.worker.batching import Batching
-from model.worker.cache import Cache, Known
+from model.worker.cache import Cache, Kept, Known
 from model.worker.options import WorkerOptions, parse
 from model.worker.queue import Admission, FairQueue
 from model.worker.seat import Seat
@@ -360,6 +360,19 @@ def test_the_cache_forgets_the_oldest_first_and_counts() -> None:
     for name in range(10):
         small.put((str(name), "b", "e"), known)
     assert len(small) == 3
+
+
+def test_what_was_stored_is_kept_within_its_bytes_the_latest_longest() -> None:
+    kept = Kept(100)
+    kept.put("a", bytes(40))
+    kept.put("b", bytes(40))
+    assert kept.get("a") == bytes(40)
+    kept.put("c", bytes(40))  # b is the one that nobody has asked for
+    assert [kept.get(sha256) is not None for sha256 in "abc"] == [True, False, True]
+    kept.put("a", bytes(50))
+    assert kept.bytes == 90
+    kept.put("d", bytes(101))
+    assert (kept.bytes, kept.get("d")) == (0, None)
 
 
 def test_nothing_heavy_is_imported_by_those_who_only_ask() -> None:
