@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import cli_console, cli_corrections, cli_models, cli_operators, cli_worker
+from bot import cli_bench, cli_console, cli_corrections, cli_models, cli_operators, cli_worker
 from bot.cli_support import Bar, Config, read_settings, run_main
 from training import cli_evaluate
 from training.cli import app as training_app
@@ -31,6 +31,7 @@ cli_corrections.register(app)
 cli_console.register(app)
 cli_models.register(app)
 cli_worker.register(app)
+cli_bench.register(app)
 cli_evaluate.register(app, lambda config: _in_service(config))
 
 

@@ -128,25 +128,30 @@ def why(choice: Measured, measured: Sequence[Measured], target: float) -> str:
     return f"chosen: {said}, {choice.milliseconds:.0f} ms a picture, {reason}"
 
 
+def identity(bundle: Bundle) -> str:
+    """A bundle's id with the levels that it admits now: with others the choice is another one."""
+    return f"{bundle.info.id} ({', '.join(levels_of(bundle))})"
+
+
 class Kept:
     """The choices in the file. What does not read is measured again; what cannot be written is not kept."""
 
     def __init__(self, models_dir: Path) -> None:
         self.path = models_dir / FILE
 
-    def find(self, bundle_id: str, wish: Wish) -> Way | None:
-        """What was chosen for this bundle on this machine, if it was."""
-        entry: Any = self._read().get(_key(bundle_id, wish))
+    def find(self, name: str, wish: Wish) -> Way | None:
+        """What was chosen for this bundle (its `identity`) on this machine, if it was."""
+        entry: Any = self._read().get(_key(name, wish))
         with suppress(TypeError, ValueError, KeyError):
             way = Way(**entry["way"])
             if way.level in LEVELS and way.backend in ("onnx", "torch") and 0 <= int(way.threads) <= 1024:
                 return way
         return None
 
-    def keep(self, bundle_id: str, wish: Wish, choice: Measured, measured: Sequence[Measured]) -> None:
+    def keep(self, name: str, wish: Wish, choice: Measured, measured: Sequence[Measured]) -> None:
         """Write a choice down, with all that was measured for it, for whoever wonders."""
         entries = self._read()
-        key = _key(bundle_id, wish)
+        key = _key(name, wish)
         entries.pop(key, None)
         table = [asdict(each.way) | {"milliseconds": round(each.milliseconds, 2)} for each in measured]
         entries[key] = {
@@ -199,7 +204,7 @@ class Chooser:
         wish = self.wish
         level = LEVELS[0] if wish.level == AUTO else wish.level
         default = Way(wish.backend, level, wish.threads)
-        return (self.kept.find(bundle.info.id, wish) or default) if wish.open else default
+        return (self.kept.find(identity(bundle), wish) or default) if wish.open else default
 
     def load(self, use: str, *, progress: Progress | None = None, **_: object) -> Classifier:
         """As `model.classifier.load_classifier`; a level that is refused is one line in the log, and *exact*.
@@ -232,11 +237,11 @@ class Chooser:
         )
 
 
-def _key(bundle_id: str, wish: Wish) -> str:
+def _key(name: str, wish: Wish) -> str:
     """All that a choice depends on, as a key that people can read."""
     versions = []
     for name in LIBRARIES:
         with suppress(PackageNotFoundError):
             versions.append(f"{name} {version(name)}")
     asked = f"{wish.backend}/{wish.level}/{wish.threads}/{wish.target:g}"
-    return " · ".join([bundle_id, cpu_model(), f"{physical_cores()}/{cores()}", *versions, asked])
+    return " · ".join([name, cpu_model(), f"{physical_cores()}/{cores()}", *versions, asked])

@@ -1120,3 +1120,21 @@ memory-comma = { ", " }
 memory-and = { $names } and { $last }
 memory-about = It had my memory of what people said, version { $memory }, beside it.
 web-bundle-memory = Answered by { $bundle } with memory { $memory } in { $milliseconds } ms.
+
+## Measuring this machine
+
+bench-under-way = Measuring
+bench-machine = { $bundle } on { $cpu }, { $cores ->
+    [one] one core
+   *[other] { $cores } cores
+}
+bench-busy = Others are using this machine (load { $load }): alone it would be faster.
+bench-decoding = Decoding: { $usual } ms for a picture of 1.2 megapixels, { $large } ms for one of 12
+bench-chosen = Chosen here: { $level } ({ $backend }, threads: { $threads })
+bench-without = Levels that this model does not have: { $levels }
+bench-level = level (backend, threads)
+bench-alone = picture to answer
+bench-alone-late = 95 of 100 within
+bench-rate = a second, { $posters } posting
+bench-together-late = 95 of 100 within
+bench-not-written = { $file } cannot be written: { $why }

@@ -945,3 +945,18 @@ memory-comma = 、
 memory-and = { $names }和{ $last }
 memory-about = 回答时还参考了大家说过的话（记忆版本 { $memory }）。
 web-bundle-memory = 由 { $bundle } 和记忆 { $memory } 回答，用时 { $milliseconds } 毫秒。
+
+## 测量这台机器
+
+bench-under-way = 正在测量
+bench-machine = { $bundle }，{ $cpu }，{ $cores } 个核心
+bench-busy = 这台机器正被其他程序占用（负载 { $load }）：单独运行会更快。
+bench-decoding = 解码：120 万像素的图片 { $usual } 毫秒，1200 万像素的 { $large } 毫秒
+bench-chosen = 这里选用：{ $level }（{ $backend }，线程：{ $threads }）
+bench-without = 这个模型没有的级别：{ $levels }
+bench-level = 级别（后端，线程）
+bench-alone = 从图片到回答
+bench-alone-late = 100 次中有 95 次不超过
+bench-rate = 每秒，{ $posters } 人同时发图
+bench-together-late = 100 次中有 95 次不超过
+bench-not-written = 无法写入 { $file }：{ $why }

@@ -28,7 +28,7 @@ import numpy as np
 
 from model import prepared
 from model.bundle import Bundle, read_bundle
-from model.choosing import Chooser, Measured, Way, chosen, ways, why
+from model.choosing import Chooser, Measured, Way, chosen, identity, ways, why
 from model.classifier import Classifier, load_classifier
 from model.errors import BundleError, LevelRefused
 from model.supervisor import environment
@@ -96,7 +96,7 @@ class Measuring:
             return classifier, False
         bundle = await asyncio.to_thread(read_bundle, folder)
         chooser = self._chooser
-        known = await asyncio.to_thread(chooser.kept.find, bundle.info.id, chooser.wish)
+        known = await asyncio.to_thread(chooser.kept.find, identity(bundle), chooser.wish)
         graph = getattr(classifier, "prepared", None)
         if graph is not None and not await asyncio.to_thread(prepared.intact, graph):
             log.warning("what was prepared of %s has changed on the disk: it is made again", bundle.info.id)
@@ -145,7 +145,7 @@ class Measuring:
             return None
         wish = self._chooser.wish
         choice = chosen(measured, wish.target)
-        await asyncio.to_thread(self._chooser.kept.keep, bundle.info.id, wish, choice, measured)
+        await asyncio.to_thread(self._chooser.kept.keep, identity(bundle), wish, choice, measured)
         seconds = time.monotonic() - began
         log.info("%s (measured in %.1f s)", why(choice, measured, wish.target), seconds)
         return choice.way
