@@ -26,7 +26,7 @@ from model.worker import protocol
 from model.worker.options import unix_path
 
 _STREAMED = 2**20  # bytes; from here on a body goes out in pieces, so that the event loop is not held
-_ASKED_FIRST = 2**16  # bytes; a body so large is sent when it is known that there is room for it
+_ASKED_FIRST = 2**20  # bytes; before so much is sent the worker says whether there is room for it
 _CONNECT = 3.0  # seconds; a machine that is switched off refuses nothing
 _KEPT = 15.0  # seconds that a connection is kept open; servers and proxies keep it for 60 and more
 _PULSE = 1.0  # seconds between two looks at whether a worker that is asked lives
@@ -161,7 +161,7 @@ class Link:
         if not isinstance(content, dict):
             if status == 413:
                 raise PictureError("too-many-bytes", f"what stands before {self.address} takes no such size")
-            if status in (502, 503, 504):  # a proxy before it
+            if status in (500, 502, 503, 504):  # a proxy before it; Ray's says 500 when a replica dies
                 gone = WorkerGone(f"what stands before the worker at {self.address} says HTTP {status}")
                 raise Away(gone) if status == 503 else Died(gone)
             raise WorkerMisconfigured(f"what answers at {self.address} is no worker (HTTP {status})")
