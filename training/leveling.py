@@ -43,7 +43,10 @@ Step = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a form says of N pictures: logits [N, C], embedding [N, D], and the seconds of each [N]."""
+    """What a form says of N pictures: logits [N, C], embedding [N, D]; what each cost, [N].
+
+    Seconds are those of the processor, which others on the same machine do not prolong much.
+    """
 
     logits: Floats
     embedding: Floats
@@ -161,9 +164,9 @@ def looked_at(
     for picture in pictures:
         values = how.normalise(pixels_of(picture, how)[None])
         for name, session in sessions.items():
-            began = time.perf_counter()
+            began = time.process_time()
             logits, embedding = session.run(["logits", "embedding"], {"pixel_values": values})
-            rows[name].append((logits[0], embedding[0], time.perf_counter() - began))
+            rows[name].append((logits[0], embedding[0], time.process_time() - began))
         step(1)
     return {
         name: Seen(*(np.array([row[part] for row in each]) for part in range(3)))

@@ -16,15 +16,17 @@ import pytest
 from PIL import Image
 
 from model.answering import answer
-from model.builtin import builtin_id, prepare
+from model.builtin import builtin_id, prepare, shipped_levels
 from model.builtin.card import card
 from model.builtin.head import ABOUT, HERE, TENSORS, read_head, write_head
 from model.builtin.wheel import backbone_file
 from model.bundle import read_bundle, read_json, slugify
 from model.classifier import Classifier, load_classifier
 from model.errors import BundleDamaged, BundleError, BundleMissing
+from model.levels import levels_of
+from model.levels.admitting import shortfall
 from model.preprocess import to_pixels
-from model.types import NOBODY
+from model.types import LEVELS, NOBODY
 from tests.standins.drawings import COLOURS, picture
 
 CHARACTERS = {
@@ -60,6 +62,23 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def classifier(models: Path) -> Classifier:
     return load_classifier("builtin", backend="onnx", models_dir=models, threads=1)
+
+
+def test_it_has_every_level_as_it_was_measured(models: Path) -> None:
+    measured = shipped_levels()
+    assert tuple(measured) == LEVELS[1:], (
+        "whosthat train levels builtin --final --out model/builtin/levels.json"
+    )
+    bundle = read_bundle(models / builtin_id())
+    assert levels_of(bundle) == LEVELS
+    pixels = to_pixels(picture("red", seed=1), bundle.preprocess)[None]
+    exact = load_classifier("builtin", backend="onnx", models_dir=models, threads=1)(pixels)
+    for level, about in measured.items():
+        assert shortfall(level, about) == ""
+        assert about["pictures"] >= 600
+        ours = load_classifier("builtin", level=level, backend="onnx", models_dir=models, threads=1)(pixels)
+        assert ours.logits.shape == exact.logits.shape
+        assert float((ours.embedding * exact.embedding).sum()) > 0.8
 
 
 def test_the_shipped_head_is_small_and_knows_its_characters() -> None:
