@@ -43,6 +43,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
         target=settings.worker.target_milliseconds,
         decoders=settings.worker.decoders,
         queue=settings.worker.queue,
+        batch=settings.worker.batch,
         max_bytes=settings.worker.max_mebibytes << 20,
         max_pixels=settings.worker.max_megapixels * 1_000_000,
         decode_seconds=settings.worker.decode_seconds,

@@ -64,17 +64,17 @@ def rows(bench: Bench) -> list[Row]:
 async def _measured(pid: int, path: str, seconds: float) -> list[Row]:
     connector = aiohttp.UnixConnector(path, limit=0)
     async with aiohttp.ClientSession("http://worker", connector=connector) as session:
-        best = await _best(session, BEST_SECONDS)
+        rate = await best(session, BEST_SECONDS)
         memory, sampling = list[tuple[float, float]](), asyncio.Event()
         watching = asyncio.create_task(_memory(pid, memory, sampling))
-        seen, took = await _flood(session, TIMES * best, seconds)
+        seen, took = await flood(session, TIMES * rate, seconds)
         sampling.set()
         await watching
-        after = await _best(session, BEST_SECONDS)
-    return _rows(seen, took, (best, after), memory)
+        after = await best(session, BEST_SECONDS)
+    return _rows(seen, took, (rate, after), memory)
 
 
-async def _best(session: aiohttp.ClientSession, seconds: float) -> float:
+async def best(session: aiohttp.ClientSession, seconds: float) -> float:
     """Answers a second when there are always some that wait."""
     seen, loop = Seen(), asyncio.get_running_loop()
     begun = loop.time()
@@ -87,9 +87,7 @@ async def _best(session: aiohttp.ClientSession, seconds: float) -> float:
     return len(seen.answered) / (loop.time() - begun)
 
 
-async def _flood(
-    session: aiohttp.ClientSession, rate: float, seconds: float
-) -> tuple[dict[str, Seen], float]:
+async def flood(session: aiohttp.ClientSession, rate: float, seconds: float) -> tuple[dict[str, Seen], float]:
     """Requests at a rate, whether answered or not, and the quiet ones beside them."""
     seen, loop = defaultdict[str, Seen](Seen), asyncio.get_running_loop()
     begun, under_way = loop.time(), set[asyncio.Task[None]]()
@@ -120,7 +118,7 @@ async def _ask(session: aiohttp.ClientSession, key: str, seen: Seen, begun: floa
     headers = {protocol.FAIRNESS_KEY: key, protocol.DEADLINE: "20000"}
     asked = time.perf_counter()
     try:
-        async with session.post("/v1/identify", data=BODY, headers=headers, expect100=True) as reply:
+        async with session.post("/v1/identify", data=BODY, headers=headers) as reply:
             took = 1000 * (time.perf_counter() - asked)
             await reply.read()
             if reply.status == 200:
