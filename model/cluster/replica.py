@@ -8,6 +8,7 @@ import ipaddress
 import json
 import logging
 import struct
+import time
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -38,6 +39,7 @@ Spread = Callable[[str, str], Awaitable[None]]
 
 _MOST_OF_A_SWAP = 2**16  # bytes
 _PROBE_SECONDS = 20.0
+_FRESH_SECONDS = 5.0
 _BACK_SECONDS = 60.0
 
 
@@ -59,6 +61,7 @@ class Replica:
         self._forwarding: Forwarding | None = None
         self._adopting = asyncio.Lock()
         self._probes = 0
+        self._answered = -_FRESH_SECONDS  # when a probe was, by the clock of `time.monotonic`
         self.use = ""
 
     async def adopt(self, use: str) -> None:
@@ -86,9 +89,12 @@ class Replica:
         """
         if self._client is None:
             return  # Ray asks while the first bundle is loaded
+        if time.monotonic() - self._answered < _FRESH_SECONDS:
+            return  # Ray asks twice at the start
         self._probes += 1
         with suppress(WorkerBusy):  # it is alive, and says so
             await self._client.look(probe(self._probes), fairness_key="health", deadline=_PROBE_SECONDS)
+            self._answered = time.monotonic()
 
     async def close(self) -> None:
         """Finish what is in flight, and end the worker."""
