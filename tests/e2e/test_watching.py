@@ -178,10 +178,15 @@ async def test_votes_and_refusals_are_counted(tmp_path: Path, bundle: Path) -> N
         reply = await s.discord.wait_reply(to=await s.ann.post(s.channel, files=files))
         await (await s.ann.click(reply, "Right")).response()
         await s.post_on_discord("green", seed=1)  # one a minute
+        s.telegram.fail_next("send*", 429)
+        fan = s.telegram.user(FAN)
+        sent = await fan.send_photo(s.telegram.private(fan), drawing("green", seed=2))
+        await s.telegram.wait_reply(to=sent)
         found = await metrics(s.bot)
         assert total(found, "whosthat_votes_total", platform="discord", how="right") == 1
         assert total(found, "whosthat_refused_total", platform="discord", reason="person-limit") == 1
-        assert total(found, "whosthat_review_open") == 1
+        assert total(found, "whosthat_platform_calls_total", platform="telegram", result="429") == 1
+        assert total(found, "whosthat_review_open") == 2
 
 
 async def ready_with(url: str, status: int) -> str:
