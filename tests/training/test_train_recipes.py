@@ -10,6 +10,7 @@ import pytest
 
 from model.bundle import read_bundle, sha256_of
 from model.classifier import load_classifier
+from model.levels.making import opened
 from model.types import NOBODY
 from training.pictures import part, read_dataset
 
@@ -54,6 +55,7 @@ def test_a_head_on_any_base_is_a_whole_bundle(tmp_path: Path, kind: str) -> None
     assert manifest["compiled"]["model.onnx"]["top1_agreement"] >= 0.99
     for name in manifest["files"]:
         bundle.verify(folder / name)
+    assert opened(folder / "model.onnx").layers  # faster levels can be made of it
     # it has learnt: the colours of the test part, which nothing was trained or chosen on
     test = part(read_dataset(tmp_path / "pictures"), "test")
     for backend in ("onnx", "torch"):
