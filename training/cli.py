@@ -148,6 +148,9 @@ def head(
     seed: Annotated[int, typer.Option(help="Draws the folds, and what ONNX and torch are compared on.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Where what the backbone saw is kept.")] = None,
     compare: Annotated[int, typer.Option(help="How many pictures ONNX and torch are compared on.")] = 200,
+    drawn: Annotated[
+        int, typer.Option(min=0, help="So many strangers drawn by code teach the class for nobody.")
+    ] = 0,
     final: Annotated[
         bool, typer.Option("--final", help="Also measure on the test part. Once, at the end.")
     ] = False,
@@ -173,6 +176,7 @@ def head(
             seed=seed,
             cache=cache,
             compare=compare,
+            drawn=drawn,
             final=final,
             card=card,
             console=console,

@@ -26,6 +26,7 @@ from training.fitting import (
     trusted_labels,
 )
 from training.measuring import measure
+from training.nobody import fit_nobody
 from training.pictures import Picture
 from training.targets import fit_targets
 
@@ -64,13 +65,17 @@ class HeadRecipe:
 
 @dataclass(frozen=True)
 class Parts:
-    """Pictures with their features; ``mirrored`` are those of the training part, may be empty."""
+    """Pictures with their features; ``mirrored`` are those of the training part, may be empty.
+
+    ``drawn`` are strangers drawn by code (`training.drawn`), for the class for nobody alone.
+    """
 
     train: Sequence[Picture]
     train_features: Features
     mirrored: Features
     validation: Sequence[Picture]
     validation_features: Features
+    drawn: Features | None = None
 
 
 def train_head(
@@ -93,6 +98,8 @@ def train_head(
     slugs = [slug for slug, _ in characters]
     with threadpool_limits(1):
         tensors, doubted = _fit(parts, slugs, recipe, learned)
+        if parts.drawn is not None and len(parts.drawn):
+            tensors |= _with_drawn(parts, parts.drawn, tensors, slugs.index(NOBODY), recipe)
         logits = flat(parts.validation_features, recipe.layers) @ tensors["weight"].T + tensors["bias"]
         labels = np.array([slugs.index(picture.slug) for picture in parts.validation], np.int64)
         calibration = fit_calibration(logits, labels, slugs.index(NOBODY), precision=recipe.precision)
@@ -109,6 +116,8 @@ def train_head(
         "recipe": {"kind": "head", **asdict(recipe), "labels_not_believed": doubted},
         "metrics": {"validation": measure_part(logits, parts.validation, info)},
     }
+    if parts.drawn is not None and len(parts.drawn):
+        about["drawn"] = len(parts.drawn)
     return Head(
         layers=tuple(recipe.layers),
         characters=tuple(slugs),
@@ -117,6 +126,16 @@ def train_head(
         about=about,
         **tensors,
     )
+
+
+def _with_drawn(
+    parts: Parts, drawn: Features, tensors: dict[str, Floats], nobody: int, recipe: HeadRecipe
+) -> dict[str, Floats]:
+    x, known = flat(parts.train_features, recipe.layers), [each.slug != NOBODY for each in parts.train]
+    weight, bias = fit_nobody(
+        tensors["weight"], tensors["bias"], nobody, x, np.array(known), flat(drawn, recipe.layers)
+    )
+    return {"weight": _half(weight), "bias": bias}
 
 
 def _fit(

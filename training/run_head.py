@@ -15,6 +15,7 @@ from model.builtin.card import card as card_of
 from model.builtin.head import CHANGES, Head, write_head
 from model.types import BundleInfo
 from training.agreement import agreement
+from training.drawn import drawn_pictures
 from training.errors import PicturesError
 from training.features import features_of, flat
 from training.head import (
@@ -43,6 +44,7 @@ def run_head(
     final: bool,
     card: Path | None,
     console: Console,
+    drawn: int = 0,
 ) -> Head:
     """Train, measure, write ``head.safetensors`` and ``head.json`` to ``out``, say the figures.
 
@@ -50,6 +52,7 @@ def run_head(
         tuned: bundles by the recipe *full* or *adapter* from the base ``wheel``: the mean of their backbones,
             as a change of this ``rank`` (``backbone.safetensors``), and of their heads is taken over.
         final: read and measure the test part as well.
+        drawn: so many strangers drawn by code are learned from, by the class for nobody.
     """
     recipe = HeadRecipe(seed=seed)
     cache = cache or default_cache()
@@ -64,7 +67,7 @@ def run_head(
         recipe = replace(recipe, layers=learned.layers, mirrored=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:
-        looks = len(train) * (1 + recipe.mirrored) + len(validation) + len(test) * final
+        looks = len(train) * (1 + recipe.mirrored) + len(validation) + len(test) * final + drawn
         bar = bars.add_task("looking at the pictures", total=looks)
 
         def step(count: int) -> None:
@@ -76,6 +79,9 @@ def run_head(
             features_of(train if recipe.mirrored else [], cache, mirrored=True, progress=step),
             validation,
             features_of(validation, cache, difference=difference, progress=step),
+            features_of(
+                drawn_pictures(cache / "drawn", drawn, seed), cache, difference=difference, progress=step
+            ),
         )
         test_features = features_of(test if final else [], cache, difference=difference, progress=step)
 

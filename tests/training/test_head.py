@@ -134,6 +134,18 @@ def test_the_command_trains_and_trains_the_same_again(tmp_path: Path) -> None:
     assert "Hulk" in (tmp_path / "card.md").read_text()
 
 
+def test_strangers_drawn_by_code_change_the_class_for_nobody_alone(tmp_path: Path) -> None:
+    folder = write(tmp_path / "pictures")
+    arguments = [f"--pictures={folder}", f"--cache={tmp_path / 'cache'}", "--compare=0"]
+    for out, drawn in (("plain", "0"), ("taught", "6")):
+        run = CliRunner().invoke(app, ["head", *arguments, f"--out={tmp_path / out}", f"--drawn={drawn}"])
+        assert run.exit_code == 0, run.output
+    plain, taught = read_head(tmp_path / "plain"), read_head(tmp_path / "taught")
+    assert np.array_equal(plain.weight[:-1], taught.weight[:-1])
+    assert not np.array_equal(plain.weight[-1], taught.weight[-1])
+    assert json.loads((tmp_path / "taught" / "head.json").read_text())["drawn"] == 6
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
