@@ -62,7 +62,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--tuned-without", type=Path, metavar="DIR",
-        help="for new and strangers: also measure over the bundles in DIR, each trained from the wheel's "
+        help="for new, strangers and --fit: also go by the bundles in DIR, each trained from the wheel's "
         "backbone without some of the characters, see tests/bench/learning_folds.py",
     )  # fmt: skip
     parser.add_argument("--no-retraining", action="store_true", help="leave out the heads trained anew")
@@ -80,8 +80,11 @@ def main() -> None:
     cache.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(1):
         seen = material(Path(folder), cache, untouched=False, say=console.print)
+        apart: folds.Apart = ()
+        if arguments.tuned_without is not None:
+            apart = folds.folds(Path(folder), arguments.tuned_without, ROOT / "build", console.print)
         if arguments.fit:
-            constants = fit(seen, arguments.tries, console.print)
+            constants = fit(seen, arguments.tries, console.print, apart)
             CONSTANTS.write_text(json.dumps(asdict(constants), indent=2) + "\n", encoding="utf-8")
         constants = read_constants()
         if constants.bundle != seen.bundle:
@@ -111,10 +114,7 @@ def main() -> None:
             found["untouched"] = new_character(
                 wheel, arguments.seeds, constants, not arguments.no_retraining, console.print
             )
-        apart = None
-        if arguments.tuned_without is not None:
-            apart = folds.folds(Path(folder), arguments.tuned_without, ROOT / "build", console.print)
-        if apart is not None and "new" in arguments.only:
+        if apart and "new" in arguments.only:
             found["new, never seen"] = folds.newcomers(
                 apart, arguments.seeds, constants, not arguments.no_retraining, console.print
             )

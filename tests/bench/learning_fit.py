@@ -5,7 +5,8 @@ Four kinds of task, over models that have not seen what is remembered:
 1. *stream*: the training part in four folds; the model of the other three; of a fold 30, 100 or 500 pictures
    are remembered, 5 % of them under a wrong name, and the rest is asked.
 2. *new*: a model without one character; 1 to 50 of its training pictures are remembered; the validation part
-   is asked.
+   is asked. With ``--tuned-without`` its backbone has not seen that character either. Without, pictures of
+   it are more alike than those of anybody whom people will teach, and the constants are too timid for them.
 3. *flood*: 2,000 training pictures remembered wrongly, in five ways; the validation part is asked.
 4. *wrong*: of the validation part's pictures that the model itself gets wrong 10 to 60 are remembered, 5 % of
    them under a wrong name, and the rest of the part is asked: what happens where people correct mistakes and
@@ -18,7 +19,7 @@ each number of them, those of the least cross-entropy are taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,6 +41,7 @@ SHARPNESS = (2, 4, 6, 9)
 CAPS_OF_KNOWN = (0.5, 0.7, 1.0, 1.5)
 
 Labels = NDArray[np.int64]
+Apart = Sequence[tuple[Material, list[int]]]
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,12 @@ def right(p: Floats, truth: Labels) -> NDArray[np.bool_]:
     return np.asarray(p[:, :-1].argmax(axis=1) == truth)
 
 
-def tasks(seen: Material) -> Iterator[Task]:
-    """All of them; models are trained as they are needed."""
+def tasks(seen: Material, apart: Apart = ()) -> Iterator[Task]:
+    """All of them; models are trained as they are needed.
+
+    Args:
+        apart: backbones and whom each has not seen, by index (`tests.bench.learning_folds`), for *new*.
+    """
     train, validation = seen.parts["train"], seen.parts["validation"]
     last = nobody(seen.slugs)
     names = np.unique(train.groups)
@@ -101,7 +107,14 @@ def tasks(seen: Material) -> Iterator[Task]:
                 yield Task("stream", size, there.p[asked], cosines, said, train.labels[rows[asked]])
         if number == 0:
             yield from _floods(model.see(validation.z), there, train.labels[rows], validation.labels)
-    for missing in range(last):
+    for backbone, left in apart or [(seen, list(range(last)))]:
+        yield from _newcomers(backbone, left)
+    yield from _mistakes(seen)
+
+
+def _newcomers(seen: Material, left: Sequence[int]) -> Iterator[Task]:
+    train, validation = seen.parts["train"], seen.parts["validation"]
+    for missing in left:
         model = train_without(seen, missing, np.arange(len(train.z)))
         asked_of, kept_of = model.see(validation.z), model.see(train.z[train.labels == missing])
         for size in SIZES:
@@ -111,7 +124,6 @@ def tasks(seen: Material) -> Iterator[Task]:
                 cosines = asked_of.embedding @ kept_of.embedding[kept].T
                 said = np.full(len(kept), missing)
                 yield Task("new", size, asked_of.p, cosines, said, validation.labels, missing)
-    yield from _mistakes(seen)
 
 
 def _mistakes(seen: Material) -> Iterator[Task]:
@@ -149,13 +161,13 @@ def floods(truth: Labels, last: int, seed: int = 0) -> list[Labels]:
     ]
 
 
-def fit(seen: Material, tries: int, say: Callable[[str], None]) -> Constants:
+def fit(seen: Material, tries: int, say: Callable[[str], None], apart: Apart = ()) -> Constants:
     """Draw constants at random, then near the best so far; keep the best.
 
     Raises:
         SystemExit: none of them hold the limits.
     """
-    work = sorted(tasks(seen), key=lambda task: KINDS.index(task.kind))
+    work = sorted(tasks(seen, apart), key=lambda task: KINDS.index(task.kind))
     dice = np.random.default_rng(0)
     best: tuple[float, Constants] | None = None
     for number in range(tries):

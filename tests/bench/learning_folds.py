@@ -24,11 +24,13 @@ from model.builtin.head import read_head
 from model.bundle import read_bundle
 from model.preprocess import Floats
 from tests.bench import learning_strangers as stranger
-from tests.bench.learning_fit import SIZES
+from tests.bench.learning_fit import SIZES, Apart
 from tests.bench.learning_material import Material, Part, components, nobody, trusted
 from tests.bench.learning_new import curve_of, new_character
 from tests.bench.learning_sights import Say
 from training.pictures import SPLITS, Picture, part, read_pictures
+
+__all__ = ["Apart", "folds", "left_out", "newcomers"]
 
 
 def folds(pictures: Path, folder: Path, build: Path, say: Say) -> list[tuple[Material, list[int]]]:
@@ -43,9 +45,7 @@ def folds(pictures: Path, folder: Path, build: Path, say: Say) -> list[tuple[Mat
     return found
 
 
-def newcomers(
-    parts: Sequence[tuple[Material, list[int]]], seeds: int, constants: Constants, retrain: bool, say: Say
-) -> dict[str, Any]:
+def newcomers(parts: Apart, seeds: int, constants: Constants, retrain: bool, say: Say) -> dict[str, Any]:
     """Reach 2, *alone*."""
     rows = [
         row
@@ -55,7 +55,7 @@ def newcomers(
     return {"backbone": _named(parts), "curve": curve_of(rows, SIZES), "rows": rows}
 
 
-def left_out(parts: Sequence[tuple[Material, list[int]]], build: Path, say: Say) -> dict[str, Any]:
+def left_out(parts: Apart, build: Path, say: Say) -> dict[str, Any]:
     """Reach 4: ``alone`` and ``together``, each as `learning_strangers.strangers` says it."""
     alone: dict[str, Any] = {}
     together: dict[str, Any] = {}
@@ -76,7 +76,7 @@ def left_out(parts: Sequence[tuple[Material, list[int]]], build: Path, say: Say)
     }
 
 
-def _named(parts: Sequence[tuple[Material, list[int]]]) -> str:
+def _named(parts: Apart) -> str:
     return f"tuned without them, in {len(parts)} folds"
 
 

@@ -51,7 +51,7 @@ async def _rounds(folder: Path, rounds: int, bundle: Path) -> list[float]:
         "WHOSTHAT_LIMITS__PERSON_PER_MINUTE": "100000",
         "WHOSTHAT_LIMITS__COMMUNITY_PER_MINUTE": "1000000",
     }
-    async with running_bot(first, bundle, terminal=True, **often) as one:  # type: ignore[arg-type]
+    async with running_bot(first, bundle, terminal=True, **often) as one:
         (second / "data").mkdir(parents=True)
         shutil.copy(first / "data" / "person.key", second / "data")  # one person on both
         shared = {"WHOSTHAT_DATABASE__URL": f"sqlite:///{first}/data/whosthat.db", **often}

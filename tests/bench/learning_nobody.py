@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tests.bench import learning_promises as promises
 from tests.bench import learning_strangers_shown as shown
-from tests.bench.learning_folds import left_out
+from tests.bench.learning_folds import Apart, left_out
 from tests.bench.learning_material import Material, material
 from tests.bench.learning_strangers import elsewhere, strangers
 
@@ -22,7 +22,7 @@ def reach(
     build: Path,
     others: Path | None,
     say: Callable[[str], None],
-    apart: Sequence[tuple[Material, list[int]]] | None = None,
+    apart: Apart = (),
 ) -> dict[str, Any]:
     """All figures, and ``bench-learning-strangers.png`` in ``build``.
 
@@ -38,7 +38,7 @@ def reach(
     found["strangers"] = strangers(seen, build, say)
     if found["strangers"]["has seen whom is left out"]:
         found["strangers, untouched"] = strangers(wheel, build, say)
-    if apart is not None:
+    if apart:
         never = left_out(apart, build, say)
         found |= {f"strangers, {name}": each for name, each in never.items()}
     panels = [found[key] for key in shown.PANELS if key in found]

@@ -56,10 +56,12 @@ def draw(path: Path, panels: Sequence[Mapping[str, Any]]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.5 * len(panels), 4.2), dpi=110, layout="constrained")
+    wide = min(len(panels), 2)
+    high = -(-len(panels) // wide)
+    figure = Figure(figsize=(5.5 * wide, 4.2 * high), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for place, found in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place)
+        axes = figure.add_subplot(high, wide, place)
         left = found["left out"]
         order = sorted(left, key=lambda slug: float(left[slug][PLAIN]["auroc"]))
         for name in DRAWN:
@@ -72,6 +74,7 @@ def draw(path: Path, panels: Sequence[Mapping[str, Any]]) -> None:
         axes.set_xlabel("AUROC, left out and shown as a stranger")
         axes.set_title(str(found["backbone"])[:40], fontsize=8)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+        if place == 1:
+            figure.legend(fontsize=7, loc="outside lower center", ncols=len(DRAWN))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
