@@ -65,6 +65,8 @@ class OnnxClassifier:
 
         # with merging each picture keeps other tokens: they go one by one, which costs a CPU nothing
         self._alone = self._session.get_inputs()[0].shape[0] == 1
+        # 8-bit activations share one scale in a run: what lies beside a picture would change its answer
+        self.batch = 1 if self._alone or self.level != LEVELS[0] else 0  # 0: no bound of its own
 
     def _opened(self, bundle: Bundle, threads: int) -> ort.InferenceSession:
         options = ort.SessionOptions()

@@ -137,6 +137,16 @@ async def test_two_people_have_a_limit_each(platform: str, tmp_path: Path) -> No
         assert (await here.other.ask(drawing("green", seed=4))).prediction
 
 
+async def test_a_place_has_a_limit_and_says_so_to_everybody_in_it(platform: str, tmp_path: Path) -> None:
+    async with place(platform, tmp_path, limits__community_per_minute="2") as here:
+        for seed in range(2):
+            assert (await here.talk.ask(drawing("red", seed=seed))).prediction
+        for talk, seed in ((here.talk, 3), (here.other, 4)):
+            over = await talk.ask(drawing("red", seed=seed))
+            assert "This place asks about a lot of pictures: please go on in" in over.text
+            assert not over.prediction
+
+
 class Failing:
     """Eyes that fail in one way."""
 
