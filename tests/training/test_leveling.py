@@ -1,4 +1,4 @@
-"""Levels of a bundle of one's own: measured on its validation pictures, admitted, or refused with a reason."""
+"""Levels of a bundle of one's own: measured on its validation pictures, admitted or refused with a reason."""
 
 from __future__ import annotations
 
