@@ -63,10 +63,11 @@ def fleets(given: Inputs) -> list[Fleet]:
     looked = gpu_alone(given) / new
     held = "decoding" if decoded < looked else "the GPU"
     one = min(decoded, looked)
+    assumed = "" if gpu["measured"] else " (assumed)"
     return [
         Fleet("1 small box", box, prices["small_box"], "looking"),
-        Fleet("1 GPU", one, prices["gpu_box"], held),
-        Fleet("10 GPUs", 10 * one, 10 * prices["gpu_box"], held),
+        Fleet(f"1 GPU{assumed}", one, prices["gpu_box"], held),
+        Fleet(f"10 GPUs{assumed}", 10 * one, 10 * prices["gpu_box"], held),
     ]
 
 
@@ -301,7 +302,8 @@ def drawing(given: Inputs | None = None) -> str:
         label = f"{10.0**power:,.0f}" if power >= 0 else f"{10.0**power:.{-power}f}"
         out.append(f'<text x="{LEFT - 8}" y="{y(10.0**power) + 4:.1f}" text-anchor="end">{label}</text>')
     out.append(f'<text x="{(LEFT + RIGHT) / 2:.0f}" y="{HEIGHT - 12}" text-anchor="middle">servers</text>')
-    out.append(f'<text x="{LEFT - 8}" y="{TOP - 12}" text-anchor="start">pictures a second</text>')
+    top = f"pictures a second; of every part {given['assumed']['busy']:.0%}, as planned for"
+    out.append(f'<text x="{LEFT - 8}" y="{TOP - 12}" text-anchor="start">{top}</text>')
     busy = given["assumed"]["busy"]
     lines = [(f"{each.name}", each.pictures * busy) for each in fleets(given)]
     lines += [(part.name, part.pictures * busy) for part in parts(given) if part.name != "one Telegram bot"]
