@@ -126,11 +126,20 @@ class Discord(Section):
     token: SecretStr = SecretStr("")
     api_base: str = Field("", pattern=r"^(https?://\S+)?$")
     gateway_url: str = Field("", pattern=r"^(wss?://\S+)?$")
+    shards: int = Field(0, ge=0, le=100_000)
+    shard_ids: Strings = ()
     auto_channels: Strings = ()
     cdn_hosts: Strings = ("cdn.discordapp.com", "media.discordapp.net")
     message_content: bool = True
     allow_training: bool = False
     max_age_minutes: int = Field(10, ge=1, le=24 * 60)
+
+    @model_validator(mode="after")
+    def _shards_are_there(self) -> Discord:
+        for each in self.shard_ids:
+            if not each.isdecimal() or int(each) >= self.shards:
+                raise ValueError(f'shard_ids has "{each}", and shards is {self.shards}: they count from 0')
+        return self
 
     @model_validator(mode="after")
     def _channels_are_ids(self) -> Discord:

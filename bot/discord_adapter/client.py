@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -58,6 +59,7 @@ class WhosthatClient(discord.Client):
         *,
         message_content: bool,
         on_up: Callable[[WhosthatClient], None],
+        **shards: Any,
     ) -> None:
         intents = discord.Intents(
             guilds=True,
@@ -74,6 +76,7 @@ class WhosthatClient(discord.Client):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             http_trace=counting(desk.metrics),
+            **shards,
         )
         self.connected = False
         """Whether the gateway has us right now."""

@@ -51,13 +51,17 @@ class Moderators:
     async def still(self, client: discord.Client, person: Key, community: Community) -> bool | None:
         """Whether somebody may even now, without a click of theirs; None when Discord does not tell."""
         guild = client.get_guild(int(community[1]))
-        if guild is None:
-            return False if client.is_ready() else None  # the bot is not in that server any more
-        if guild.unavailable:
+        if guild is None and not client.is_ready():
             return None
+        if guild is None and (client.shard_count or 1) == 1:
+            return False  # the bot is not in that server any more
         try:
+            if guild is None:  # or it is on a shard of another process
+                guild = await client.fetch_guild(int(community[1]), with_counts=False)
+            if guild.unavailable:
+                return None
             member = await guild.fetch_member(int(person[1]))
-        except discord.NotFound:
+        except (discord.NotFound, discord.Forbidden):
             return False
         except discord.HTTPException:
             return None

@@ -115,7 +115,8 @@ async def model(settings: Settings) -> Finding:
         async with AsyncExitStack() as stack:
             eyes = await open_eyes(stack, settings)
             started = time.perf_counter()
-            sight = await eyes.look(drawing(), deadline=MODEL_SECONDS)
+            deadline = WORKER_SECONDS if settings.worker.url else MODEL_SECONDS
+            sight = await eyes.look(drawing(), deadline=deadline)
             milliseconds = round((time.perf_counter() - started) * 1000)
     except ModelError as error:
         return bad("model", w("doctor-model-bad", why=str(error).rstrip("."), use=settings.model.use))

@@ -23,6 +23,7 @@ DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME = 0, 1, 2, 3, 4, 6
 RECONNECT, MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 7, 8, 9, 10, 11
 GUILD_ITSELF = ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE")
 SESSIONS_KEPT = 8
+IDENTIFY_SECONDS = 4.9  # between two of a bucket; Discord says 5
 
 
 class Gateway:
@@ -41,6 +42,7 @@ class Gateway:
         self._allowed = allowed
         self._interval_ms = interval_ms
         self._sessions: dict[str, Session] = {}
+        self._identified: dict[int, float] = {}  # when, in which bucket
         world.subscribers.append(self.emit)
 
     # -- events out
@@ -170,6 +172,15 @@ class Gateway:
         if sim_intents.missing_privileged_intents(asked, self._allowed):
             return 4014
         index, count = d.get("shard") or (0, 1)
+        if not 0 <= index < count:
+            return 4010
+        if count < self._world.shards:
+            return 4011
+        bucket, now = index % self._world.max_concurrency, asyncio.get_running_loop().time()
+        if count > 1 and now - self._identified.get(bucket, -IDENTIFY_SECONDS) < IDENTIFY_SECONDS:
+            connection.send_op(INVALID_SESSION, False)
+            return 0
+        self._identified[bucket] = now
         session = Session(secrets.token_hex(16), asked, (int(index), int(count)), connection=connection)
         connection.session = session
         self.connections.identifies += 1

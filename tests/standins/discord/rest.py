@@ -127,7 +127,9 @@ class Rest:
                 return {"url": self._gateway_url()}
             case ("GET", "/gateway/bot"):
                 limit = {"total": 1000, "remaining": 999, "reset_after": 86_400_000, "max_concurrency": 1}
-                return {"url": self._gateway_url(), "shards": 1, "session_start_limit": limit}
+                limit["max_concurrency"] = self._world.max_concurrency
+                shards = self._world.shards
+                return {"url": self._gateway_url(), "shards": shards, "session_start_limit": limit}
             case ("POST", route) if route == MESSAGES:
                 return self._send(record, body, files)
             case ("POST", route) if route == CALLBACK:

@@ -48,6 +48,9 @@ class World(Backend):
         super().__init__(clock=WallClock())
         self.cdn: Cdn = cdn
         self.tallies = Tallies()
+        self.shards = 1
+        """How many connections Discord recommends."""
+        self.max_concurrency = 1
         self.upload_limit = UPLOAD_LIMIT
         """Bytes that a file may have, as interactions tell; servers with boosts have more."""
         self.enforce_deadlines = enforce_deadlines

@@ -1,0 +1,105 @@
+"""Discord over several shards: in one process, in several on one ledger, and one of them twice by mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from tests.e2e.running import Bot, discord_settings, running_bot
+from tests.standins.discord import DiscordStandin
+from tests.standins.discord.people import Channel, Guild, User
+from tests.standins.drawings import drawing
+
+SHARDS = 3
+Place = tuple[Guild, Channel, User]
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[tuple[DiscordStandin, list[Place]]]:
+    """Discord with a server on each of three shards."""
+    async with DiscordStandin() as discord:
+        discord.world.shards, discord.world.max_concurrency = SHARDS, 16
+        found: dict[int, Place] = {}
+        async with asyncio.timeout(10):
+            while len(found) < SHARDS:
+                guild = discord.guild("Fans")
+                place = guild, guild.text_channel("pictures"), guild.member("ann")
+                found.setdefault((guild.id >> 22) % SHARDS, place)
+                await asyncio.sleep(0.003)  # its time is in a server's id
+        yield discord, [found[shard] for shard in range(SHARDS)]
+        assert discord.violations == []
+
+
+async def answered(discord: DiscordStandin, place: Place, colour: str, name: str) -> None:
+    """A picture is answered there, once."""
+    _, channel, ann = place
+    before = len(discord.replies(channel))
+    post = await ann.post(channel, files=[("picture.png", drawing(colour))])
+    reply = await discord.wait_reply(to=post, timeout=60)
+    assert name in reply.content
+    await discord.settle(timeout=60)
+    assert len(discord.replies(channel)) == before + 1
+
+
+async def test_three_shards_in_one_process(tmp_path: Path, bundle: Path) -> None:
+    async with (
+        servers() as (discord, places),
+        running_bot(tmp_path, bundle, **discord_settings(discord)) as bot,
+    ):
+        await discord.wait_ready(identifies=SHARDS, timeout=90)
+        assert "3 of 3 shards are ours" in bot.output
+        for place in places:
+            await answered(discord, place, "red", "Iron Man")
+        # a click comes over the shard of its server; a direct message over the first
+        _, channel, ann = places[2]
+        reply = discord.replies(channel)[-1]
+        assert (await (await ann.click(reply, "Right")).response()).message.content
+        alone = discord.dm(ann)
+        post = await ann.post(alone, files=[("picture.png", drawing("green"))])
+        assert "Hulk" in (await discord.wait_reply(to=post, timeout=60)).content
+        await discord.drop_gateway()
+        await answered(discord, places[1], "blue", "Captain America")
+
+
+async def test_shards_in_two_processes_on_one_ledger_and_one_shard_twice(
+    tmp_path: Path, bundle: Path
+) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    ledger = {"WHOSTHAT_DATABASE__URL": f"sqlite:///{tmp_path}/ledger.db", "WHOSTHAT_DISCORD__SHARDS": "3"}
+
+    def joined(folder: Path) -> None:
+        """Another process: a folder of its own, the same key, the same pictures."""
+        (folder / "data").mkdir(parents=True, mode=0o700)
+        shutil.copy(first / "data" / "person.key", folder / "data")
+        (folder / "data" / "blobs").symlink_to(first / "data" / "blobs")
+
+    async with servers() as (discord, places), AsyncExitStack() as stack:
+
+        async def bot(folder: Path, shards: str) -> Bot:
+            settings = discord_settings(discord, **ledger, WHOSTHAT_DISCORD__SHARD_IDS=shards)
+            return await stack.enter_async_context(running_bot(folder, bundle, **settings))
+
+        await bot(first, "0,1")
+        await discord.wait_ready(identifies=2, timeout=90)
+        joined(second)
+        await bot(second, "2")
+        await discord.wait_ready(identifies=3, timeout=90)
+        for place in places:
+            await answered(discord, place, "red", "Iron Man")
+        joined(third)
+        await bot(third, "2")
+        await discord.wait_ready(identifies=4, timeout=90)
+        await answered(discord, places[2], "blue", "Captain America")
+        await answered(discord, places[2], "green", "Hulk")
+
+
+async def test_a_429_of_a_proxy_is_waited_for_from_the_first_call_on(tmp_path: Path, bundle: Path) -> None:
+    async with servers() as (discord, places):
+        discord.fail_next("GET", "/gateway/bot", retry_after=0.3)
+        async with running_bot(tmp_path, bundle, **discord_settings(discord)):
+            await discord.wait_ready(identifies=SHARDS, timeout=90)
+            discord.fail_next("POST", "/channels/{channel_id}/messages", retry_after=0.3)
+            await answered(discord, places[0], "red", "Iron Man")
