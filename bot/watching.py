@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 Check = Callable[[], Awaitable[str]]
 """What is wrong in one sentence; empty when nothing is."""
 
+ENDED, NOT_CONNECTED, NO_UPDATES = "ended, see the log", "not connected", "no updates"
+"""What may be wrong with a platform; an error's name may follow."""
+
 CHECK_SECONDS = 3.0  # more than a client of the worker takes to find out
 WORKER_SECONDS = 1.0
 FRESH_SECONDS = 1.0

@@ -41,6 +41,7 @@ from bot.telegram_adapter.training import Retrain
 from bot.telegram_adapter.updates import Updates
 from bot.telegram_adapter.voices import Speaker
 from bot.telegram_adapter.webhook import Webhook
+from bot.watching import ENDED, NOT_CONNECTED
 from bot.words import words
 from corrections.people import load_secret
 
@@ -133,8 +134,8 @@ class TelegramAdapter:
     async def trouble(self) -> str:
         """Why no pictures come from Telegram; empty while they do."""
         if self._task is None or self._task.done():
-            return "ended, see the log"
-        return "not connected" if self._source is None else self._source.trouble
+            return ENDED
+        return NOT_CONNECTED if self._source is None else self._source.trouble
 
     def stop_asking(self) -> None:
         """Take no new updates, which wait at Telegram; what is being answered goes on."""

@@ -11,6 +11,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from bot.telegram_adapter.connection import Bot, pause
 from bot.telegram_adapter.updates import WANTED, Updates
+from bot.watching import NO_UPDATES
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Polling:
         if isinstance(error, Conflict) and not self._told:
             self._told = True
             self._conflict()
-        self.trouble = f"no updates: {type(error).__name__}"
+        self.trouble = f"{NO_UPDATES}: {type(error).__name__}"
         log.warning("Telegram gave no updates: %s", error)
 
     async def _confirm(self) -> None:
