@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,9 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _COMPLAINT = 60.0  # seconds
+_REMEMBERED = 4096  # pictures that were asked about, by the hash of their ends
+_HASHED = 2**22  # bytes; from here on a picture is hashed in a thread, so that the event loop is not held
+_AGAIN = 2.0  # seconds; what is known takes no longer to say
 _LOADING = 600.0  # seconds; a swap may have to download and build the bundle first
 
 
@@ -82,6 +87,7 @@ class WorkerClient:
             if secret and each.startswith("http:") and beyond_this_machine(each):
                 log.warning("pictures and the secret travel unencrypted to %s", each)
         self._complained: dict[str, float] = {}
+        self._asked: OrderedDict[bytes, None] = OrderedDict()
         self.restarts: Callable[[], int] = lambda: 0
         """How often the worker had to be started again, as far as whoever starts it tells."""
 
@@ -117,10 +123,32 @@ class WorkerClient:
         }
         if keep:
             headers[protocol.KEEP] = "1"
-        reply = await self._ask(
-            "POST", "/v1/identify", picture, headers, self.deadline if deadline is None else deadline
-        )
+        seconds = self.deadline if deadline is None else deadline
+        began, key = time.monotonic(), key_of(picture)
+        reply = await self._again(picture, key, headers, seconds)
+        if reply is None:
+            left = seconds - (time.monotonic() - began)
+            reply = await self._ask("POST", "/v1/identify", picture, headers, left)
+            self._asked[key] = None
+            if len(self._asked) > _REMEMBERED:
+                self._asked.popitem(last=False)
         return _read(protocol.sight_from_json, reply)
+
+    async def _again(
+        self, picture: bytes, key: bytes, headers: Mapping[str, str], seconds: float
+    ) -> Mapping[str, Any] | None:
+        """The reply to a picture that was asked about before, by its hash; None when it has to be sent."""
+        if key not in self._asked or (link := self._routes.choose(key)) is None:
+            return None
+        self._asked.move_to_end(key)
+        large = len(picture) >= _HASHED
+        sha256 = await asyncio.to_thread(_sha256, picture) if large else _sha256(picture)
+        headers = {**headers, protocol.SHA256: sha256}
+        try:
+            reply = await link.ask("POST", "/v1/identify", None, headers, min(seconds / 2, _AGAIN))
+        except (Away, TimeoutError, ModelError):  # whatever it is, sending the picture will show it
+            return None
+        return None if reply == protocol.UNKNOWN else reply
 
     async def why(self, picture: bytes, *, character: str = "", deadline: float | None = None) -> Reason:
         """Explain one encoded picture, see `model.reasons.Explainer`.
@@ -307,6 +335,10 @@ def _read(read: Callable[[Mapping[str, Any]], T], reply: Mapping[str, Any]) -> T
         return read(reply)
     except (KeyError, TypeError, ValueError) as error:
         raise WorkerGone("what answers at the worker's address speaks another protocol") from error
+
+
+def _sha256(picture: bytes) -> str:
+    return hashlib.sha256(picture).hexdigest()
 
 
 def _header_safe(key: str) -> str:

@@ -149,6 +149,15 @@ class Engine:
             log.log(logging.WARNING if classifier.info.targets.sure else logging.INFO, "%s", sentence)
         return classifier
 
+    def known(self, sha256: str, keep: bool) -> Sight | None:
+        """The answer to a picture that was looked at before, if all that is wanted of it is still there."""
+        began = time.perf_counter()
+        stored = self.kept.get(sha256) if keep else None
+        if self._seat is None or (keep and stored is None):
+            return None
+        known = self._known(self._seat, sha256)
+        return None if known is None else self._sight(sha256, began, self._seat, known, stored, cached=True)
+
     async def look(self, picture: bytes, sha256: str, key: str, keep: bool) -> Sight:
         """Wait for the answer to one picture; cancel it when nobody waits any more.
 
@@ -157,12 +166,10 @@ class Engine:
         """
         if not picture:
             raise PictureError("empty", "there are no bytes in this picture")
+        known = self.known(sha256, keep)
+        if known is not None:  # no need to stand in line
+            return known
         job = Job(picture, sha256, key, keep, asyncio.get_running_loop().create_future())
-        stored = self.kept.get(sha256) if keep else None
-        if self._seat is not None and (stored is not None or not keep):
-            known = self._known(self._seat, sha256)
-            if known is not None:  # no need to stand in line
-                return self._sight(job, self._seat, known, stored, cached=True)
         self._queue.put(key, job)
         try:
             return await job.reply
@@ -233,24 +240,26 @@ class Engine:
             stored = decoded.stored if decoded is not None else None
             if stored is not None:
                 self.kept.put(job.sha256, stored)
-            return self._sight(job, seat, known, stored, cached=cached)
+            return self._sight(job.sha256, job.began, seat, known, stored, cached=cached)
 
     def _known(self, seat: Seat, sha256: str) -> Known | None:
         return self.cache.get((sha256, seat.info.id, seat.classifier.level))
 
-    def _sight(self, job: Job, seat: Seat, known: Known, stored: bytes | None, *, cached: bool) -> Sight:
+    def _sight(
+        self, sha256: str, began: float, seat: Seat, known: Known, stored: bytes | None, *, cached: bool
+    ) -> Sight:
         self.counters["answered"] += 1
         return Sight(
             answer=_answer(known, seat.info),
             logits=tuple(known.logits.tolist()),
             embedding=tuple(known.embedding.tolist()),
             near_key=known.near_key,
-            sha256=job.sha256,
+            sha256=sha256,
             width=known.width,
             height=known.height,
             bundle=seat.info.id,
             level=seat.classifier.level,
-            milliseconds=(time.perf_counter() - job.began) * 1000,
+            milliseconds=(time.perf_counter() - began) * 1000,
             cached=cached,
             stored=stored,
             stored_format="webp" if stored is not None else "",

@@ -46,6 +46,11 @@ FAIRNESS_KEY = "X-Fairness-Key"
 KEEP = "X-Keep"
 """``1`` asks for the picture re-encoded, in ``stored``."""
 
+SHA256 = "X-Sha256"
+"""With no body: the sha256 of a picture that was asked about before. The reply is a sight, or `UNKNOWN`."""
+UNKNOWN = {"unknown": True}
+"""It is not known any more: whoever asks sends the picture."""
+
 WARMING = "warming"
 """The reason of a 503 that comes of having no model yet; ``identify`` waits for it instead."""
 

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from model import tracing
 from model.errors import DeadlinePassed, ModelError, PictureError
+from model.types import Sight
 from model.worker import metrics, protocol, reasons
 from model.worker.engine import Engine
 from model.worker.explaining import Explaining
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 EXPLAINING: web.AppKey[Explaining] = web.AppKey("explaining", Explaining)
+_LARGE = 2**18  # bytes; text is made of fewer in less time than it takes to hand them to a thread
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -54,22 +56,27 @@ async def identify(request: web.Request) -> web.Response:
     began = time.perf_counter()
     outcome = "gone"
     try:
+        keep = request.headers.get(protocol.KEEP) == "1"
+        if (said := request.headers.get(protocol.SHA256)) and not request.can_read_body:
+            known = engine.known(said, keep)
+            if known is None:
+                outcome = "unknown"
+                return web.json_response(protocol.UNKNOWN)
+            outcome = str(known.answer.verdict)
+            engine.counters[f"verdict {outcome}"] += 1
+            return await _told(known, id_)
         if (request.content_length or 0) > options.max_bytes:
             raise _too_many(options.max_bytes)
         with engine.admission.enter(key) as ticket:
             try:
                 async with asyncio.timeout(seconds):
                     picture, sha256 = await _body(request, options.max_bytes, ticket)
-                    sight = await engine.look(
-                        picture, sha256, key, keep=request.headers.get(protocol.KEEP) == "1"
-                    )
+                    sight = await engine.look(picture, sha256, key, keep=keep)
             except TimeoutError:
                 raise DeadlinePassed(f"no answer within {seconds:g} s") from None
         outcome = str(sight.answer.verdict)
         engine.counters[f"verdict {outcome}"] += 1
-        # the reply may hold a picture: turning it to text is not for the event loop
-        text = await asyncio.to_thread(_text, sight) if sight.stored else _text(sight)
-        return web.Response(text=text, content_type="application/json", headers={protocol.REQUEST_ID: id_})
+        return await _told(sight, id_)
     except ModelError as error:
         outcome = error.reason
         engine.counters[f"refused {error.reason}"] += 1
@@ -226,7 +233,13 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refused(500, "trouble", f"the worker has a fault: {type(error).__name__}")
 
 
-def _text(sight: Any) -> str:
+async def _told(sight: Sight, id_: str) -> web.Response:
+    # the reply may hold a picture: turning it to text is not for the event loop
+    text = await asyncio.to_thread(_text, sight) if len(sight.stored or b"") > _LARGE else _text(sight)
+    return web.Response(text=text, content_type="application/json", headers={protocol.REQUEST_ID: id_})
+
+
+def _text(sight: Sight) -> str:
     return json.dumps(protocol.sight_to_json(sight))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -11,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -32,7 +34,7 @@ from model.worker.queue import Admission, FairQueue
 from model.worker.seat import Seat
 from tests.model.test_decode import repeated_gif
 from tests.model.test_decoders import until_gone
-from tests.model.worker_contract import SLOW, Serving, WorkerContract, inside, until
+from tests.model.worker_contract import SLOW, Serving, WorkerContract, http_to, inside, until
 from tests.standins.bundles import tiny_bundle
 from tests.standins.drawings import drawing
 
@@ -138,6 +140,41 @@ async def test_a_gif_of_two_thousand_frames_is_one_picture(quick: WorkerOptions,
     ):
         seen = await client.look(repeated_gif(2000))
         assert (seen.answer.character, seen.width) == ("hulk", 640)
+
+
+async def test_a_picture_that_was_asked_about_before_is_not_sent_again(
+    quick: WorkerOptions, bundles: Path, folder: Path
+) -> None:
+    data = drawing("blue", seed=77, kind="JPEG")
+    sha256 = hashlib.sha256(data).hexdigest()
+    async with (
+        running(replace(quick, listen=f"unix:{folder}/w")) as worker,
+        WorkerClient(worker.url) as client,
+        http_to(worker.url) as http,
+    ):
+
+        async def known(keep: str) -> Mapping[str, Any]:
+            headers = {protocol.SHA256: sha256, protocol.KEEP: keep}
+            async with http.post("/v1/identify", headers=headers) as response:
+                assert response.status == 200
+                return await response.json()
+
+        assert await known("0") == protocol.UNKNOWN
+        first = await client.look(data)
+        assert (await known("0"))["near_key"] == first.near_key
+        assert await known("1") == protocol.UNKNOWN  # nothing was stored of it
+        assert (await client.look(data, keep=True)).stored
+        assert (await known("1"))["stored"]
+        # whatever a client remembers, another model looks again
+        await client.swap(str(bundles / "biased"))
+        assert await known("1") == protocol.UNKNOWN
+        again = await client.look(data, keep=True)
+        assert (again.cached, again.bundle == first.bundle) == (False, False)
+        # a body is what counts, whatever the header says
+        async with http.post(
+            "/v1/identify", data=drawing("red", seed=78), headers={protocol.SHA256: sha256}
+        ) as response:
+            assert (await response.json())["sha256"] != sha256
 
 
 async def test_too_many_bytes_are_refused_while_they_come_in(worker: Running) -> None:
