@@ -159,11 +159,15 @@ def deploy(serve: Any, config: dict[str, Any]) -> None:
     client.deploy_apps(ServeDeploySchema(**config))
 
 
-def running(serve: Any, stop: threading.Event) -> bool:
-    """Wait for every replica; False when told to stop meanwhile."""
+def running(serve: Any, stop: threading.Event, app: str = APP) -> bool:
+    """Wait for every replica; False when told to stop meanwhile.
+
+    Raises:
+        WorkerError: they do not come.
+    """
     end = time.monotonic() + _START_SECONDS
     while not stop.is_set():
-        said = serve.status().applications.get(APP)
+        said = serve.status().applications.get(app)
         status = said.status.value if said is not None else ""
         if status == "RUNNING":
             return True

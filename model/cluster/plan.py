@@ -73,6 +73,7 @@ def serve_config(
                 "import_path": IMPORT_PATH,
                 "args": arguments(worker),
                 "runtime_env": {"env_vars": dict(VARIABLES)},
+                "logging_config": {"enable_access_log": False},  # the worker has a line for each picture
                 "deployments": [deployment(worker, cluster)],
             }
         ],

@@ -18,7 +18,18 @@ from rich.console import Console
 
 from tests.bench.rows import ROOT, Bench, Row, table
 
-PARTS = ("starting", "answering", "levels", "decoding", "repeating", "deciding", "capacity", "waiting", "overload")
+PARTS = (
+    "starting",
+    "answering",
+    "levels",
+    "decoding",
+    "repeating",
+    "deciding",
+    "capacity",
+    "waiting",
+    "overload",
+    "cluster",
+)
 """Modules of this package, each with ``rows(bench: Bench) -> list[Row]``."""
 
 

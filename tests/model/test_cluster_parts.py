@@ -248,7 +248,7 @@ def test_what_the_docs_deploy_is_what_ray_and_the_worker_read() -> None:
     ours = serve_config(WorkerOptions(), ClusterOptions(gpus=1), host="10.0.0.1", port=8787)
     (application,), (said,) = config["applications"], ours["applications"]
     (deployment_,), (ours_,) = application["deployments"], said["deployments"]
-    for name in ("name", "route_prefix", "import_path", "runtime_env"):
+    for name in ("name", "route_prefix", "import_path", "runtime_env", "logging_config"):
         assert application[name] == said[name]
     assert deployment_["name"] == ours_["name"]
     assert set(deployment_) <= set(ours_)

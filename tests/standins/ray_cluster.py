@@ -114,8 +114,9 @@ def main() -> None:
         print("up", flush=True)
         for line in sys.stdin:
             try:
-                launching.deploy(serve, json.loads(line))
-                launching.running(serve, threading.Event())
+                config = json.loads(line)
+                launching.deploy(serve, config)
+                launching.running(serve, threading.Event(), config["applications"][0]["name"])
                 print("ready", flush=True)
             except ModelError as error:
                 print("failed", str(error).replace("\n", " "), flush=True)
