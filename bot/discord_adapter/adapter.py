@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 import discord
@@ -20,6 +20,7 @@ from bot.desk.desk import Desk
 from bot.discord_adapter.announcing import DiscordAnnouncer
 from bot.discord_adapter.asking import Pictures
 from bot.discord_adapter.client import WhosthatClient
+from bot.discord_adapter.sharding import ShardedClient, find_shards
 from bot.settings import Settings
 from bot.watching import ENDED, NOT_CONNECTED
 from bot.words import words
@@ -128,13 +129,18 @@ class DiscordAdapter:
                 settings.worker.max_mebibytes << 20,
                 settings.limits.pictures_per_message,
             )
-            self._client = WhosthatClient(
+            shards = await find_shards(session, settings)
+            more: dict[str, Any] = {} if shards.alone else {"shards": shards}
+            self._client = (WhosthatClient if shards.alone else ShardedClient)(
                 self._desk,
                 pictures,
                 settings,
                 message_content=self._message_content,
                 on_up=self._up,
+                **more,
             )
+            if not shards.alone:
+                log.info("Discord: %d of %d shards are ours", len(shards.ids), shards.count)
             async with self._client as client:
                 await client.start(settings.discord.token.get_secret_value())
 
