@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from pathlib import Path
 from types import TracebackType
@@ -106,6 +107,8 @@ class WebAdapter:
             watch=watch,
         )
         self._desk = desk
+        self._app = app
+        self._compiling: asyncio.Task[None] | None = None
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.worker.deadline_seconds)
         self.url = ""
 
@@ -121,6 +124,7 @@ class WebAdapter:
         self.url = _url(listening[0], listening[1])
         self._desk.moderation.link_minutes = self._settings.review.link_minutes
         self._desk.moderation.console = self.console
+        self._compiling = asyncio.create_task(asyncio.to_thread(_compile, self._app), name="templates")
         return self
 
     @property
@@ -133,7 +137,16 @@ class WebAdapter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._desk.moderation.console = ""
+        if self._compiling is not None:
+            await self._compiling
         await self._runner.cleanup()
+
+
+def _compile(app: web.Application) -> None:
+    """Have every template ready before somebody asks for it: compiling one holds whoever does it 30 ms."""
+    environment = aiohttp_jinja2.get_env(app)
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
 
 
 def _url(address: str, port: int) -> str:

@@ -28,6 +28,7 @@ PARTS = (
     "capacity",
     "waiting",
     "overload",
+    "holding",
     "cluster",
 )
 """Modules of this package, each with ``rows(bench: Bench) -> list[Row]``."""
