@@ -99,7 +99,8 @@ async def serve_with(
             say(w("run-worker-elsewhere", bundle=status["bundle"], url=eyes.address))
         else:
             seconds = f"{time.monotonic() - started:.1f}"
-            say(w("run-worker", bundle=status["bundle"], backend=status["backend"], seconds=seconds))
+            way = {each: status[each] for each in ("bundle", "backend", "level", "threads")}
+            say(w("run-worker", seconds=seconds, **way))
         memory = Memory(ledger, memory_rules(settings), lambda: eyes.leading) if settings.memory.on else None
         if memory is not None:
             await unless(stop, memory.begin(status["bundle"]))

@@ -259,7 +259,7 @@ web-bad-request = I could not make sense of that request.
 
 ## The terminal
 
-run-worker = Model: { $bundle } ({ $backend }), ready in { $seconds } s
+run-worker = Model: { $bundle } ({ $level }, { $backend }, threads: { $threads }), ready in { $seconds } s
 run-preparing = Preparing the embedded model
 run-worker-waiting = Model: waiting for the worker at { $url } (worker.url)
 run-worker-elsewhere = Model: { $bundle } at { $url }

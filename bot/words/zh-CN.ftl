@@ -227,7 +227,7 @@ web-bad-request = 我没看懂这个请求。
 
 ## The terminal
 
-run-worker = 模型：{ $bundle }（{ $backend }），用 { $seconds } 秒准备就绪
+run-worker = 模型：{ $bundle }（{ $level }，{ $backend }，线程：{ $threads }），用 { $seconds } 秒准备就绪
 run-preparing = 正在准备内置模型
 run-worker-waiting = 模型：正在等待 { $url } 的 worker（worker.url）
 run-worker-elsewhere = 模型：{ $bundle }，位于 { $url }

@@ -49,7 +49,7 @@ def write(folder: Path) -> None:
 
     torch.manual_seed(0)
     names = {index: f"Somebody {index}" for index in range(CLASSES)}
-    network = ViTForImageClassification(ViTConfig(id2label=names)).eval()
+    network = ViTForImageClassification(ViTConfig(id2label=names)).eval()  # type: ignore[no-untyped-call]
     network.save_pretrained(folder)
     preprocess = Preprocess(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     (folder / PREPROCESSOR).write_text(json.dumps(preprocess.to_config()))
@@ -66,7 +66,7 @@ def write(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Both().eval(),  # type: ignore[no-untyped-call]
+            Both().eval(),
             (torch.zeros(1, 3, preprocess.height, preprocess.width),),
             str(folder / ONNX),
             input_names=["pixel_values"],
