@@ -12,6 +12,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -169,7 +170,7 @@ class WatchServer:
                     "run-metrics-no-address",
                     host=self._host,
                     port=str(self._port),
-                    why=error.strerror or type(error).__name__,
+                    why=os.strerror(error.errno) if error.errno else type(error).__name__,
                 )
             ) from None
         return self

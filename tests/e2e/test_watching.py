@@ -145,6 +145,7 @@ async def test_what_happens_is_counted(tmp_path: Path, bundle: Path) -> None:
     async with everywhere(tmp_path, bundle) as s:
         await post_everywhere(s)
         await s.post_on_discord("red")  # the same picture again
+        await ready_with(await s.bot.url(), 200)
         found = await metrics(s.bot)
         for platform, posts in (("discord", 2), ("telegram", 1), ("web", 1)):
             assert total(found, "whosthat_posts_total", platform=platform) == posts
@@ -159,7 +160,8 @@ async def test_what_happens_is_counted(tmp_path: Path, bundle: Path) -> None:
         assert total(found, "whosthat_discord_servers") == 1
         assert total(found, "whosthat_worker_pictures_total") == 4
         assert total(found, "whosthat_worker_look_seconds_count") == 3
-        assert total(found, "whosthat_worker_decode_seconds_count") == 4
+        decoded = total(found, "whosthat_worker_decoded_total")
+        assert total(found, "whosthat_worker_decode_seconds_count") == decoded >= 3
         assert total(found, "whosthat_worker_batch_size_sum") == 3
         assert total(found, "whosthat_worker_cache_hits_total") == 1
         assert total(found, "whosthat_worker_cache_entries") == 3
@@ -243,8 +245,8 @@ async def test_metrics_on_a_port_of_their_own_without_a_page(tmp_path: Path, bun
         assert [(await fetched(url + path))[0] for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
         assert (await fetched(url + "/"))[0] == 404
         other = await start_bot(tmp_path / "other", bundle, **off)
+        await other.line("port .* already in use.*: check metrics.host and metrics.port")
         assert await other.ended() == 1
-        assert "check metrics.host and metrics.port" in other.output
         assert bot.process.returncode is None
 
 
