@@ -145,7 +145,7 @@ class WorkerClient:
         sha256 = await asyncio.to_thread(_sha256, picture) if large else _sha256(picture)
         headers = {**headers, protocol.SHA256: sha256}
         try:
-            reply = await link.ask("POST", "/v1/identify", None, headers, min(seconds / 2, _AGAIN))
+            reply = await link.ask("POST", "/v1/identify", None, headers, min(seconds / 2, _AGAIN), kept=True)
         except (Away, TimeoutError, ModelError):  # whatever it is, sending the picture will show it
             return None
         return None if reply == protocol.UNKNOWN else reply

@@ -86,12 +86,14 @@ class Link:
         *,
         fresh: bool = False,
         watched: bool = False,
+        kept: bool = False,
     ) -> Mapping[str, Any]:
         """One try; the reply's JSON.
 
         Args:
             seconds: until nobody waits any more.
             fresh: over a connection of its own, which cannot have died unnoticed.
+            kept: over a connection that was kept open, on a unix socket too: for what need not arrive.
             watched: notice soon when the worker falls silent, because somebody else could be asked.
 
         Raises:
@@ -109,7 +111,7 @@ class Link:
                 if watched and (self._pulse is None or self._pulse.done()):
                     self._pulse = asyncio.create_task(self._watch(), name="worker's pulse")
                 try:
-                    status, content = await self._send(method, path, body, headers, seconds, fresh)
+                    status, content = await self._send(method, path, body, headers, seconds, fresh, kept)
                 except (aiohttp.ClientError, OSError) as error:
                     raise await self._meaning(error) from error
                 finally:
@@ -130,10 +132,11 @@ class Link:
         headers: Mapping[str, str],
         seconds: float,
         fresh: bool,
+        kept: bool,
     ) -> tuple[int, Any]:
         sent = {**headers, **self._headers, protocol.DEADLINE: str(int(seconds * 1000))}
         data = io.BytesIO(body) if body is not None and len(body) >= _STREAMED else body
-        async with self._session(fresh).request(
+        async with self._session(fresh, kept).request(
             method,
             self._base + path,
             data=data,
@@ -251,17 +254,17 @@ class Link:
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False
 
-    def _session(self, fresh: bool) -> aiohttp.ClientSession:
+    def _session(self, fresh: bool, kept: bool = False) -> aiohttp.ClientSession:
         # a connection that was kept open may have died meanwhile, and would cost the one second try
-        fresh = fresh or bool(self._path)
+        fresh = fresh or (bool(self._path) and not kept)
         session = self._sessions.get(fresh)
         if session is None or session.closed:
             connector: aiohttp.BaseConnector
+            how: dict[str, Any] = {"force_close": True} if fresh else {"keepalive_timeout": _KEPT}
             if self._path:
-                connector = aiohttp.UnixConnector(self._path, limit=0, force_close=True)
+                connector = aiohttp.UnixConnector(self._path, limit=0, **how)
             else:
-                kept: dict[str, Any] = {"force_close": True} if fresh else {"keepalive_timeout": _KEPT}
-                connector = aiohttp.TCPConnector(limit=0, ssl=self._tls or True, **kept)
+                connector = aiohttp.TCPConnector(limit=0, ssl=self._tls or True, **how)
             session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, ceil_threshold=1e9),
