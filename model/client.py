@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -262,7 +263,7 @@ class WorkerClient:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         routes = self._routes
-        key = key_of(body) if body and routes.several else b""
+        key = (key_of(body) if body else os.urandom(8)) if routes.several else b""
         passed = set(last)
         pause = _FIRST_PAUSE
         died = False  # one of them, with this request in flight
