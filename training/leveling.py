@@ -29,7 +29,7 @@ from training.errors import PicturesError
 from training.fitting import calibrated, fit_calibration
 from training.looking import pixels_of
 from training.measuring import measure
-from training.paired import lower_bound
+from training.paired import calibration_change, lower_bound
 from training.pictures import Picture
 from training.targets import fit_targets
 
@@ -190,6 +190,13 @@ def figures_of(
     lost = int(((ours != labels) & (theirs == labels)).sum())
     count = len(labels)
     cosine = (seen.embedding * exact.embedding).sum(axis=1)
+    answers = [
+        (p.max(axis=1), p.argmax(axis=1) == labels)
+        for p in (
+            calibrated(exact.logits, exact_info.calibration),
+            calibrated(seen.logits, info.calibration),
+        )
+    ]
     return {
         "pictures": count,
         "top1_agreement": round(float((ours == theirs).mean()), 4),
@@ -202,6 +209,7 @@ def figures_of(
         ],
         "calibration_error": measure(seen.logits, slugs, sources, info)["calibration_error"],
         "calibration_error_exact": measure(exact.logits, slugs, sources, exact_info)["calibration_error"],
+        "calibration_error_growth_error": round(calibration_change(*answers).error, 4),
         "embedding_cosine": round(float(cosine.mean()), 4),
         "embedding_cosine_lowest_5_percent": round(float(np.quantile(cosine, 0.05)), 4),
         "neighbour_right": _neighbours(seen, exact, pictures, labels),

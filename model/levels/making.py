@@ -12,7 +12,7 @@ import onnx
 
 from model.bundle import LEVEL_FILES, MANIFEST, ONNX, read_json, sha256_of, write_json
 from model.errors import LevelRefused
-from model.levels.forms import Form, adaptive, evenly
+from model.levels.forms import Form, evenly
 from model.levels.reading import NotRead, Vit, read_vit
 from model.levels.writing import write
 
@@ -80,12 +80,7 @@ def usual(level: str, vit: Vit) -> tuple[Form, ...]:
     if level == "fast":
         delicate = tuple(f"{number}.down" for number in range(layers))
         return Form(int8=True), Form(int8=True, floats=delicate)
-    return (
-        Form(int8=True, merge=evenly(16, layers)),
-        Form(int8=True, merge=evenly(12, layers)),
-        Form(int8=True, merge=evenly(8, layers)),
-        Form(int8=True, merge=adaptive(2, 12, 0.9, layers)),
-    )
+    return tuple(Form(int8=True, merge=evenly(pairs, layers), proportional=True) for pairs in (16, 12, 8))
 
 
 def _read(folder: Path) -> Vit:

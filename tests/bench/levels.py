@@ -218,7 +218,7 @@ def make(folder: Path) -> None:
         "neighbour_right_exact": 1.0,
         "calibration": {},
     }
-    forms = {"fast": Form(int8=True), "turbo": Form(int8=True, merge=evenly(16, 12))}
+    forms = {"fast": Form(int8=True), "turbo": Form(int8=True, merge=evenly(16, 12), proportional=True)}
     add_levels(bundle, {level: {"form": form.to_json(), **nothing_lost} for level, form in forms.items()})
 
 

@@ -38,7 +38,7 @@ def forms() -> dict[str, tuple[str, Form]]:
     for pairs in PAIRS:
         merge = evenly(pairs, LAYERS)
         found[f"r = {pairs}"] = ("8 bits, merging", Form(int8=True, merge=merge))
-    for pairs in (8, 16):
+    for pairs in (8, 12, 16, 20):
         found[f"r = {pairs}, fp32"] = ("single precision, merging", Form(merge=evenly(pairs, LAYERS)))
         weighted = Form(int8=True, merge=evenly(pairs, LAYERS), proportional=True)
         found[f"r = {pairs}, proportional"] = ("8 bits, merging, proportional attention", weighted)
