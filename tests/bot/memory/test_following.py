@@ -312,6 +312,21 @@ async def test_an_answer_of_another_model_is_compared_with_nothing(ledger: Ledge
     assert memory.bundle == "b9" and [each.there for each in memory.lacking()] == [True]
 
 
+async def test_while_workers_differ_the_memory_stays_with_the_model_that_leads(ledger: Ledger) -> None:
+    await decide(ledger, await record(ledger, "a"), ("loki",))
+    leads = "b1"
+    memory = Memory(ledger, MemoryRules(), lambda: leads)
+    await memory.begin("b1")
+    for bundle in ("b2", "b1", "b2"):  # they take turns
+        assert memory.recall(HERE, sight("a", 3, bundle=bundle)).slugs == ("loki",)
+        await memory.follow()
+        assert memory.bundle == "b1"
+    leads = "b2"
+    memory.recall(HERE, sight("a", 3, bundle="b2"))
+    await memory.follow()
+    assert memory.bundle == "b2"
+
+
 async def test_pictures_that_cannot_be_looked_at_are_left_alone(ledger: Ledger) -> None:
     for name in "ab":
         await decide(ledger, await record(ledger, name), ("loki",))
