@@ -240,8 +240,8 @@ class Chooser:
 def _key(name: str, wish: Wish) -> str:
     """All that a choice depends on, as a key that people can read."""
     versions = []
-    for name in LIBRARIES:
+    for library in LIBRARIES:
         with suppress(PackageNotFoundError):
-            versions.append(f"{name} {version(name)}")
+            versions.append(f"{library} {version(library)}")
     asked = f"{wish.backend}/{wish.level}/{wish.threads}/{wish.target:g}"
     return " · ".join([name, cpu_model(), f"{physical_cores()}/{cores()}", *versions, asked])

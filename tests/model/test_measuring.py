@@ -191,7 +191,7 @@ async def test_a_new_bundle_is_measured_too(options: WorkerOptions, tmp_path: Pa
         await worker.client.swap(str(tmp_path / "quick"))
         end = time.monotonic() + SECONDS
         while sum(MEASURED in line for line in worker.lines) < 2:
-            assert time.monotonic() < end, worker.lines
+            assert time.monotonic() < end, "\n".join(worker.lines)
             await asyncio.sleep(0.05)
         assert (await worker.client.bundle()).id.startswith("tiny-")
 
