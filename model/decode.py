@@ -58,8 +58,8 @@ _HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 """ISO/IEC 23008-12, annex B: what is in a HEIF file whose pictures are HEVC."""
 
 ENOUGH = 2.0
-"""How many times the side that the model looks at is decoded: from there on its pixels are at most 3 of 255
-levels from those of the whole picture; at 1 they are up to 16 away."""
+"""How many times the side that the model looks at is decoded: from there on its pixels are hardly ever more
+than 3 of 255 levels from those of the whole picture (38 of 40 photographs); at 1 they are up to 16 away."""
 
 _ALMOST = 15 / 16
 """The share of ``stored_side`` that is enough: photographs of 12 megapixels are 4,000 or 4,032 wide, and a
