@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 240.0
 """For a replica to come, on a machine that has other things to do."""
 ONE = ClusterOptions(cpus=0.5, health_seconds=3600)
-TWO = replace(ONE, least=2, most=2)
+TWO = replace(ONE, least=2, most=2, health_seconds=2)  # which is how Ray finds out that one is dead
 
 
 @pytest.fixture(scope="module")
