@@ -96,6 +96,8 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._seat is not None:
+            self._seat.stop()
         await self.decoders.close()
 
     async def load(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from model.classifier import Classifier
-from model.errors import ModelError, WorkerError
+from model.classifier import Classifier, Output
+from model.errors import WorkerError
 from model.preprocess import Floats, Pixels
 from model.types import BundleInfo
 from model.worker.batching import Batching
@@ -49,13 +50,14 @@ class Seat:
         self.batching = batching or batching_of(classifier)
         self._counters = counters
         self._ran = ran
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
+        self._loop = asyncio.get_running_loop()
+        self._changed = threading.Condition()  # holds what follows, and the batching
         self._waiting: deque[_Pending] = deque()
-        self._came = asyncio.Event()
+        self._closed = False
         self._users = 0
         self._left = asyncio.Event()
         self._left.set()
-        self._task = asyncio.create_task(self._run())
+        threading.Thread(target=self._run, name="classifier", daemon=True).start()
 
     @property
     def info(self) -> BundleInfo:
@@ -74,78 +76,91 @@ class Seat:
 
     async def look(self, pixels: Pixels, wanted: Callable[[], bool]) -> tuple[Floats, Floats]:
         """Logits [C] and embedding [D] of pixels [H, W, 3]; cancelled when it is no longer wanted."""
-        pending = _Pending(pixels, wanted, asyncio.get_running_loop().create_future())
-        self._waiting.append(pending)
-        self.batching.arrived(time.perf_counter())
-        self._came.set()
+        pending = _Pending(pixels, wanted, self._loop.create_future())
+        with self._changed:
+            self._waiting.append(pending)
+            self.batching.arrived(time.perf_counter())
+            self._changed.notify()
         return await pending.output
 
     async def close(self) -> None:
         """When the last one has what it came for."""
         await self._left.wait()
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        # its last exception holds this object: without this the model stays until Python looks for circles
-        del self._task
-        self._thread.shutdown(wait=False)
+        self.stop()
 
-    async def _run(self) -> None:
-        while True:
-            batch = await self._batch()
-            if not batch or await self._together(batch) or len(batch) == 1:
+    def stop(self) -> None:
+        """End the thread when it has done what it is at; who waits then waits in vain."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        """In the thread: it takes the next batch itself, so that no model waits for a busy event loop."""
+        while (batch := self._batch()) is not None:
+            if not batch or self._together(batch) or len(batch) == 1:
                 continue
             # either one of them is poison, and the others shall not suffer, or there are too many
-            if all([await self._together([pending]) for pending in batch]):
-                self.batching.too_large(len(batch))
+            alone = [self._together([pending]) for pending in batch]
+            if all(alone):
+                with self._changed:
+                    self.batching.too_large(len(batch))
 
-    async def _batch(self) -> list[_Pending]:
-        """Those who are next, less those whom nobody waits for."""
-        while not self._waiting:
-            await self._next(None)
-        began = time.perf_counter()
-        while (
-            seconds := self.batching.wait(len(self._waiting), time.perf_counter() - began)
-        ) and await self._next(seconds):
-            pass
-        batch = []
-        for _ in range(self.batching.take(len(self._waiting))):
-            pending = self._waiting.popleft()
-            if not pending.wanted():
-                self._counters["dropped"] += 1
-                pending.output.cancel()
-            if not pending.output.done():
-                batch.append(pending)
-        return batch
+    def _batch(self) -> list[_Pending] | None:
+        """Those who are next, less those whom nobody waits for; None when the seat is closed."""
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return None
+            began = time.perf_counter()
+            while (
+                seconds := self.batching.wait(len(self._waiting), time.perf_counter() - began)
+            ) and self._changed.wait(seconds):
+                pass
+            taken = [self._waiting.popleft() for _ in range(self.batching.take(len(self._waiting)))]
+        unwanted = [pending for pending in taken if not pending.wanted()]
+        if unwanted:
+            self._counters["dropped"] += len(unwanted)
+            self._tell(_cancelled, unwanted)
+        return [pending for pending in taken if pending not in unwanted and not pending.output.done()]
 
-    async def _next(self, seconds: float | None) -> bool:
-        """Whether one more has come within so many seconds."""
-        self._came.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._came.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _together(self, batch: list[_Pending]) -> bool:
-        pixels = np.stack([pending.pixels for pending in batch])
+    def _together(self, batch: list[_Pending]) -> bool:
         began = time.perf_counter()
         try:
-            output = await asyncio.get_running_loop().run_in_executor(self._thread, self.classifier, pixels)
+            output = self.classifier(np.stack([pending.pixels for pending in batch]))
         except Exception as error:
             log.exception("the classifier failed")
             if len(batch) == 1:
-                _fail(batch[0].output, WorkerError(f"the model failed on this picture: {error}"))
+                self._tell(_failed, batch[0], f"the model failed on this picture: {error}")
             return False
         seconds = time.perf_counter() - began
-        self.batching.took(len(batch), seconds)
+        with self._changed:
+            self.batching.took(len(batch), seconds)
         self._ran(len(batch), seconds)
         self._counters["batches"] += 1
         self._counters["batched"] += len(batch)
-        for row, pending in enumerate(batch):
-            if not pending.output.done():
-                pending.output.set_result((output.logits[row].copy(), output.embedding[row].copy()))
+        self._tell(_delivered, batch, output)
         return True
+
+    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the event loop has ended: nobody waits
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+
+def _delivered(batch: list[_Pending], output: Output) -> None:
+    for row, pending in enumerate(batch):
+        if not pending.output.done():
+            pending.output.set_result((output.logits[row].copy(), output.embedding[row].copy()))
+
+
+def _cancelled(batch: list[_Pending]) -> None:
+    for pending in batch:
+        pending.output.cancel()
+
+
+def _failed(pending: _Pending, detail: str) -> None:
+    if not pending.output.done():
+        pending.output.set_exception(WorkerError(detail))
 
 
 def batching_of(classifier: Classifier, most: int | None = None) -> Batching:
@@ -155,8 +170,3 @@ def batching_of(classifier: Classifier, most: int | None = None) -> Batching:
     """
     bounds = [each for each in (most, getattr(classifier, "batch", None)) if each]
     return Batching(min(bounds)) if bounds else Batching()
-
-
-def _fail(future: asyncio.Future[tuple[Floats, Floats]], error: ModelError) -> None:
-    if not future.done():
-        future.set_exception(error)

@@ -170,7 +170,8 @@ def _rows(
             counts[int(at // WINDOW)] += 1
     rates = tuple(count / WINDOW for count in counts)
     half = [sample for sample in memory if sample[0] >= took / 5]  # buffers and pools have filled
-    slope = float(np.polyfit(*zip(*half, strict=True), 1)[0] * 60)
+    times, sizes = np.array(half).T
+    slope = float(np.polyfit(times, sizes, 1)[0] * 60)
     offered = (len(noisy.answered) + len(noisy.refused) + len(quiet.answered) + len(quiet.refused)) / took
     answered = 100 * len(quiet.answered) / (len(quiet.answered) + len(quiet.refused))
     # QUEUE is shared by all: who is let in waits for no more than are inside

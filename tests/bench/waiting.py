@@ -13,6 +13,7 @@ of one and finds out that more pay; that is given a few seconds before anything 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import tempfile
@@ -89,11 +90,12 @@ async def _clients(bench: Bench, batch: int) -> list[Row]:
         async with _session(path) as worker, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as litserve:
             headers = {"Content-Type": "application/json"}
             litserve.headers.update(headers)
-            await until_answered(litserve, "/predict", b'{"n": 1}')
+            same = json.dumps({"image": base64.b64encode(PICTURE).decode()}).encode()
+            await until_answered(litserve, "/predict", same)
             for turn in range(bench.runs + 1):
                 seconds = TURN if turn else LEARNING
                 taken = await posting(worker, "/v1/identify", CLIENTS, seconds, lambda n: PICTURE + b"%d" % n)
-                answered = await posting(litserve, "/predict", CLIENTS, TURN, lambda n: b'{"n": %d}' % n)
+                answered = await posting(litserve, "/predict", CLIENTS, TURN, lambda _: same)
                 if turn:
                     ours.append(taken.rate)
                     theirs.append(answered.rate)

