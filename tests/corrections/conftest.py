@@ -6,6 +6,7 @@ where a server can be started.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -30,7 +31,15 @@ def database(request: pytest.FixtureRequest) -> str:
 def new_url(request: pytest.FixtureRequest, database: str) -> Iterator[NewUrl]:
     """Makes addresses of new ledgers: ``new_url(folder)``; the folder is where SQLite has its file."""
     if database == "sqlite":
-        yield lambda folder: f"sqlite:///{folder}/ledger.db"
+        migrated: Path = request.getfixturevalue("migrated_file")
+
+        def copy(folder: Path) -> str:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / "ledger.db").exists():
+                shutil.copyfile(migrated, folder / "ledger.db")
+            return f"sqlite:///{folder}/ledger.db"
+
+        yield copy
         return
     server: Server = request.getfixturevalue("server")
     made: list[str] = []
