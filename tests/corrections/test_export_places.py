@@ -162,19 +162,24 @@ async def test_people_vote_while_it_is_written(ledger: Ledger, tmp_path: Path) -
     await fill(ledger, tmp_path, 1_500)
     prediction = await Stage(ledger).post("voted on")
     loop = asyncio.get_running_loop()
-    begun = loop.time()
-    export = asyncio.ensure_future(
-        ledger.exports.export(tmp_path / "out", ALL, OPEN, "imagefolder", OPERATOR)
-    )
-    waits: list[float] = []
-    while not export.done():
-        before = loop.time()
-        label = ("loki", "thor")[len(waits) % 2]
-        await ledger.vote(prediction, ("discord", "1"), frozenset({label}), moment(len(waits)))
-        waits.append(loop.time() - before)
-    assert (await export).items == 1_500
-    # Measured against the export itself: the machine may be busy with anything.
-    assert len(waits) > 5 and max(waits) < (loop.time() - begun) / 2, (waits, loop.time() - begun)
+    held: list[tuple[list[float], float]] = []
+    for attempt in range(3):  # a lock is held in every export, a disk that stalls is not
+        begun = loop.time()
+        export = asyncio.ensure_future(
+            ledger.exports.export(tmp_path / f"out{attempt}", ALL, OPEN, "imagefolder", OPERATOR)
+        )
+        waits: list[float] = []
+        while not export.done():
+            before = loop.time()
+            label = ("loki", "thor")[len(waits) % 2]
+            await ledger.vote(prediction, ("discord", "1"), frozenset({label}), moment(len(waits)))
+            waits.append(loop.time() - before)
+        assert (await export).items == 1_500
+        # Measured against the export itself: the machine may be busy with anything.
+        if len(waits) > 5 and max(waits) < (loop.time() - begun) / 2:
+            return
+        held.append((waits, loop.time() - begun))
+    pytest.fail(f"votes had to wait: {held}")
 
 
 async def test_memory_does_not_grow_with_the_number_of_pictures(new_url: NewUrl, tmp_path: Path) -> None:
