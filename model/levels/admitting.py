@@ -10,9 +10,7 @@ AGREEMENT = {"exact": 0.99, "fast": 0.97, "turbo": 0.95}
 LOSS = 0.005
 """How much less often it may be right than the exact form on the same pictures."""
 MISCALIBRATION = 0.01
-"""How much larger its expected calibration error may be, unless chance makes as much: see `ONE_SIDED`."""
-ONE_SIDED = 1.645
-"""Standard errors of a growth that chance makes of none in one case of 20, as the gate of training judges."""
+"""How much larger its expected calibration error may be."""
 COSINE = 0.95
 """How alike the embeddings are to the exact form's, on average: the memory compares them with each other."""
 NEIGHBOUR = 0.01
@@ -33,8 +31,7 @@ def shortfall(level: str, figures: Mapping[str, Any]) -> str:
     if not loss <= LOSS:
         return f"it is right {100 * loss:.1f} points less often"
     grown = float(figures["calibration_error"]) - float(figures["calibration_error_exact"])
-    noise = ONE_SIDED * float(figures.get("calibration_error_growth_error", 0.0))
-    if not grown <= max(MISCALIBRATION, noise):
+    if not grown <= MISCALIBRATION:
         return f"its calibration error is {grown:.3f} larger"
     cosine = float(figures["embedding_cosine"])
     if not cosine >= COSINE:
