@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -14,9 +12,8 @@ from rich.progress import track
 
 from model.supervisor import WorkerSupervisor
 from model.worker.options import WorkerOptions
-from tests.bench.peer import NAME, made
-from tests.bench.rows import ROOT, Bench, Row, environ
-from tests.bench.starting import until_line
+from tests.bench.peer import NAME, Pipeline, made
+from tests.bench.rows import Bench, Row
 from tests.standins.drawings import drawing
 
 
@@ -37,27 +34,13 @@ async def _answers(models: Path, peer_folder: Path, pictures: Iterable[Path]) ->
         worker = await stack.enter_async_context(WorkerSupervisor(options))
         client = worker.client()
         stack.push_async_callback(client.close)
-        peer = subprocess.Popen(  # noqa: ASYNC220  # nothing else runs on this loop
-            [sys.executable, "-m", "tests.bench.peer", str(peer_folder)],
-            cwd=ROOT,
-            env=environ(),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        stack.callback(lambda: peer.communicate(timeout=30))
-        until_line(peer, "ready")
-        assert peer.stdin
-        assert peer.stdout
+        peer = stack.enter_context(Pipeline(peer_folder))
         ours, theirs = [], []
         for picture in pictures:
             data = picture.read_bytes()
             begun = time.perf_counter()
             await client.look(data)
             ours.append(1000 * (time.perf_counter() - begun))
-            peer.stdin.write(f"{picture}\n")
-            peer.stdin.flush()
-            theirs.append(float(peer.stdout.readline()))
+            theirs.append(peer.milliseconds(picture))
     skip = min(3, len(ours) // 4)  # both warm up
     return Row("picture to answer, one by one", tuple(ours[skip:]), "ms", tuple(theirs[skip:]), NAME)

@@ -12,8 +12,6 @@ import os
 import random
 import sqlite3
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,9 +31,8 @@ from model.preprocess import Preprocess
 from model.supervisor import WorkerSupervisor
 from model.types import Answer, Ranked, Verdict
 from model.worker.options import WorkerOptions
-from tests.bench.peer import NAME, made
-from tests.bench.rows import ROOT, Bench, Row, environ
-from tests.bench.starting import until_line
+from tests.bench.peer import NAME, Pipeline, made
+from tests.bench.rows import Bench, Row
 from tests.e2e.running import discord_settings, running_bot
 from tests.standins.bundles import tiny_bundle
 from tests.standins.discord import DiscordStandin
@@ -94,19 +91,7 @@ async def _looking(folder: Path, pictures: list[bytes]) -> list[Row]:
         worker = await stack.enter_async_context(WorkerSupervisor(options))
         client = worker.client()
         stack.push_async_callback(client.close)
-        peer = subprocess.Popen(  # noqa: ASYNC220  # nothing else runs on this loop
-            [sys.executable, "-m", "tests.bench.peer", str(network)],
-            cwd=ROOT,
-            env=environ(),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        stack.callback(lambda: peer.communicate(timeout=60))
-        await asyncio.to_thread(until_line, peer, "ready")
-        assert peer.stdin
-        assert peer.stdout
+        peer = stack.enter_context(Pipeline(network))
         assert worker.pid is not None
         ours, theirs, rates = [], [], []
         share = max(1, len(files) // ROUNDS)
@@ -118,9 +103,7 @@ async def _looking(folder: Path, pictures: list[bytes]) -> list[Row]:
             ours.append(1000 * (_cpu(worker.pid) - before) / share)
             before = _cpu(peer.pid)
             for each in part:
-                peer.stdin.write(f"{files[each]}\n")
-                peer.stdin.flush()
-                await asyncio.to_thread(peer.stdout.readline)
+                await asyncio.to_thread(peer.milliseconds, files[each])
             theirs.append(1000 * (_cpu(peer.pid) - before) / share)
     cores = os.cpu_count() or 1
     return [

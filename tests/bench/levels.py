@@ -27,9 +27,8 @@ from model.levels.forms import Form, within
 from model.supervisor import WorkerSupervisor
 from model.types import LEVELS
 from model.worker.options import WorkerOptions
-from tests.bench.peer import NAME, made
+from tests.bench.peer import NAME, Pipeline, made
 from tests.bench.rows import ROOT, Bench, Row, environ
-from tests.bench.starting import until_line
 from tests.standins.drawings import drawing
 
 BOUNDS = {"exact": 1.4, "fast": 2.2, "turbo": 4.0}
@@ -124,19 +123,7 @@ async def _answers(
             worker = await stack.enter_async_context(WorkerSupervisor(options))
             clients[level] = worker.client()
             stack.push_async_callback(clients[level].close)
-        peer = subprocess.Popen(  # noqa: ASYNC220  # nothing else runs on this loop
-            [sys.executable, "-m", "tests.bench.peer", str(peer_folder)],
-            cwd=ROOT,
-            env=environ(),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        stack.callback(lambda: peer.communicate(timeout=30))
-        until_line(peer, "ready")
-        assert peer.stdin
-        assert peer.stdout
+        peer = stack.enter_context(Pipeline(peer_folder))
         times: dict[str, list[float]] = {name: [] for name in (*LEVELS, NAME)}
         for picture in pictures:
             data = picture.read_bytes()
@@ -145,9 +132,7 @@ async def _answers(
                 sight = await client.look(data)
                 times[level].append(1000 * (time.perf_counter() - begun))
                 assert sight.level == level
-            peer.stdin.write(f"{picture}\n")
-            peer.stdin.flush()
-            times[NAME].append(float(peer.stdout.readline()))
+            times[NAME].append(peer.milliseconds(picture))
     skip = min(3, len(pictures) // 4)  # all warm up
     return {name: tuple(each[skip:]) for name, each in times.items()}
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.bench.rows import ROOT, environ
 
@@ -28,6 +28,38 @@ def made(folder: Path) -> Path:
         env=environ(),
     )
     return folder
+
+
+class Pipeline:
+    """The peer in a process of its own: ``with Pipeline(folder) as peer: peer.milliseconds(picture)``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.peer", str(folder)],
+            cwd=ROOT,
+            env=environ(),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        assert self._process.stdout
+        if not any(line.startswith("ready") for line in self._process.stdout):
+            raise SystemExit("the pipeline ended without saying that it is ready")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)
+
+    def milliseconds(self, picture: Path) -> float:
+        """Have it answer one picture, and say what that took."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{picture}\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
 
 
 def make(folder: Path) -> None:
