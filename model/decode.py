@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from PIL import (  # the plugins by name, else the first WebP makes Pillow impor
     WebPImagePlugin,
 )
 
+from model import containers
 from model.errors import PictureError
 from model.marks import GREY, make_marks
 from model.near import SIDE, near_key
@@ -53,10 +53,6 @@ FORMATS = (
 """The allow-list, by Pillow's names; AVIF is there where Pillow was built with it."""
 
 _KIND = {"MPO": "jpeg", "HEIF": "heic"}
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-"""ISO/IEC 23008-12, annex B: what is in a HEIF file whose pictures are HEVC."""
-
 ENOUGH = 2.0
 """How many times the side that the model looks at is decoded: from there on its pixels are hardly ever more
 than 3 of 255 levels from those of the whole picture (38 of 40 photographs); at 1 they are up to 16 away."""
@@ -127,7 +123,7 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
         raise PictureError(
             "too-many-bytes", f"the picture has {len(data):,} bytes, at most {limits.bytes:,} are read"
         )
-    container = _container(data)
+    container = containers.claimed(data)
     if container is None or container not in FORMATS:
         raise PictureError("not-a-picture", f"these bytes are no {', '.join(FORMATS)}")
     try:
@@ -145,7 +141,7 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
             "too-many-pixels", "the picture takes more memory than there is for one"
         ) from error
     except Exception as error:  # a parser that is fed nonsense may raise anything
-        if _breaks_off(data) or "truncated" in str(error).lower():
+        if containers.breaks_off(data) or "truncated" in str(error).lower():
             raise PictureError("truncated", "the picture breaks off before its end") from error
         raise PictureError("damaged", f"the picture does not decode: {_first_line(error)}") from error
 
@@ -168,7 +164,7 @@ def to_grey(image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
 
 
 def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
-    _check_size(*_webp_size(data), limits)  # libwebp allocates the canvas when it is opened
+    _check_size(*containers.webp_size(data), limits)  # libwebp allocates the canvas when it is opened
     with Image.open(io.BytesIO(data), formats=(container,)) as opened:
         _check_size(*opened.size, limits)
         width, height = opened.size
@@ -266,68 +262,6 @@ def _encoded(image: Image.Image, limits: DecodeLimits) -> bytes:
     # method 4 takes three times as long for as many bytes and 0.3 dB
     bare.save(encoded, "WEBP", quality=limits.stored_quality, method=0)
     return encoded.getvalue()
-
-
-def _container(data: bytes) -> str | None:
-    """Which format the first bytes claim, whatever follows."""
-    if data.startswith(b"\xff\xd8"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        return "GIF"
-    if data.startswith(b"RIFF") and (len(data) < 12 or data[8:12] == b"WEBP"):
-        return "WEBP"
-    if data[4:8] == b"ftyp":
-        brands = {data[at : at + 4] for at in (8, *range(16, min(int.from_bytes(data[:4], "big"), 128), 4))}
-        if brands & _AVIF_BRANDS:
-            return "AVIF"
-        if brands & _HEVC_BRANDS:
-            return "HEIF"
-    return None
-
-
-def _breaks_off(data: bytes) -> bool:
-    """Whether the end that the format wants is missing."""
-    match _container(data):
-        case "JPEG":
-            return b"\xff\xd9" not in data[-65536:]  # phones append things after the end
-        case "PNG":
-            return b"IEND" not in data[-65536:]
-        case "GIF":
-            return not data.rstrip(b"\0").endswith(b";")
-        case "WEBP":
-            return len(data) < 12 or len(data) < 8 + int.from_bytes(data[4:8], "little")
-        case "AVIF" | "HEIF":
-            return _boxes_break_off(data)
-    return False
-
-
-def _boxes_break_off(data: bytes) -> bool:
-    """Whether an ISO base media file (ISO/IEC 14496-12, section 4.2) ends inside a box."""
-    at = 0
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        if size == 0:  # the last box, up to the end
-            return False
-        at += max(size, 8)
-    return at != len(data)
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height that a WebP file's first chunk claims (RFC 9649, section 2); (0, 0) for all others."""
-    if _container(data) != "WEBP" or len(data) < 30:
-        return 0, 0
-    chunk = data[12:16]
-    if chunk == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if chunk == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    width, height = struct.unpack("<HH", data[26:30])
-    return width & 0x3FFF, height & 0x3FFF
 
 
 def _first_line(error: Exception) -> str:
