@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from model.bundle import Bundle, read_bundle
-from model.errors import BackendMissing, BundleDamaged, BundleError, LevelRefused
+from model.errors import BackendMissing, BundleDamaged, BundleError
 from model.preprocess import Floats, Pixels, Preprocess
 from model.types import LEVELS, BundleInfo
 
@@ -38,6 +38,25 @@ class Classifier(Protocol):
 
     def __call__(self, pixels: Pixels) -> Output:
         """Look at uint8 pixels ``[B, H, W, 3]``, made by `model.preprocess.to_pixels`."""
+        ...
+
+
+class Running(Protocol):
+    """A batch that a device looks at."""
+
+    def result(self) -> Output:
+        """Wait for it; called once, from whichever thread. Raises whatever went wrong with the batch."""
+        ...
+
+
+@runtime_checkable
+class Ahead(Protocol):
+    """A classifier on a device that computes by itself: ``ahead`` batches may be under way at a time."""
+
+    ahead: int
+
+    def begin(self, pictures: Sequence[Pixels]) -> Running:
+        """Hand over a batch of uint8 pixels ``[H, W, 3]``; one caller at a time."""
         ...
 
 
@@ -138,11 +157,9 @@ def _load(bundle: Bundle, backend: str, threads: int, level: str, models_dir: Pa
         from model.backends.onnx import OnnxClassifier
 
         return OnnxClassifier(bundle, threads=threads, level=level, models_dir=models_dir)
-    if level != LEVELS[0]:
-        raise LevelRefused(f"{bundle.info.id} has the level {level} for CPUs only, not in torch")
     from model.backends.torch import load_torch
 
-    return load_torch(bundle, threads=threads)
+    return load_torch(bundle, threads=threads, level=level)
 
 
 def _gpu_driver() -> bool:

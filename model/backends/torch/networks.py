@@ -1,4 +1,4 @@
-"""torch and transformers: the reference on any device, and what serves on GPUs.
+"""The networks that torch runs: a bundle's weights, and what is computed around them on the device.
 
 Two kinds of bundle are read: any folder of ``AutoModelForImageClassification``, whose embedding is the
 vector that enters its last linear layer, and the embedded model, a ``Dinov2Model`` with a head over
@@ -7,49 +7,22 @@ several of its layers (``config.json`` says which under ``whosthat``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import AutoModelForImageClassification, Dinov2Model
 from transformers.utils import logging
 
 from model.bundle import Bundle
 from model.errors import BundleDamaged
-from model.preprocess import Pixels
-
-if TYPE_CHECKING:
-    from model.classifier import Output
+from model.preprocess import Preprocess
 
 HEAD = "head."
 """Tensors of our own head begin with it in ``model.safetensors``."""
-
-
-class TorchClassifier:
-    """A bundle in torch, see `model.classifier.Classifier`."""
-
-    level = "exact"
-    backend = "torch"
-
-    def __init__(self, bundle: Bundle, network: nn.Module) -> None:
-        """``network`` takes ``[B, 3, H, W]`` and gives logits ``[B, C]`` and features ``[B, D]``."""
-        self.folder = bundle.folder
-        self.info = bundle.info
-        self.preprocess = bundle.preprocess
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = network.eval().to(self._device)
-
-    def __call__(self, pixels: Pixels) -> Output:
-        """Look at uint8 pixels ``[B, H, W, 3]``."""
-        from model.classifier import Output
-
-        with torch.inference_mode():
-            values = torch.from_numpy(self.preprocess.normalise(pixels)).to(self._device)
-            logits, features = self._network(values)
-            embedding = functional.normalize(features.float(), dim=1)
-            return Output(logits.float().cpu().numpy(), embedding.cpu().numpy())
 
 
 class LayersHead(nn.Module):
@@ -65,10 +38,14 @@ class LayersHead(nn.Module):
         """Logits ``[B, C]`` and the embedding before it is brought to length 1, ``[B, D]``."""
         # hidden_states[0] is what enters layer 0
         hidden = self.backbone(pixel_values, output_hidden_states=True).hidden_states
-        taken = [hidden[layer + 1] for layer in self.layers]
+        taken = [_single(hidden[layer + 1]) for layer in self.layers]
         features = torch.cat([part for h in taken for part in (h[:, 0], h[:, 1:].mean(dim=1))], dim=1)
         logits = functional.linear(features, self.weight, self.bias)  # type: ignore[arg-type]
         return logits, functional.linear(features, self.projection, self.shift)  # type: ignore[arg-type]
+
+    def lower(self, dtype: torch.dtype) -> None:
+        """Have the backbone compute in half precision; the head stays in single precision."""
+        _lowered(self.backbone, dtype)
 
 
 class WithFeatures(nn.Module):
@@ -76,12 +53,13 @@ class WithFeatures(nn.Module):
 
     def __init__(self, network: Any, last: nn.Linear) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.last = network, last
         self._features: Tensor | None = None
         last.register_forward_pre_hook(self._keep)
 
-    def _keep(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._features = inputs[0]
+    def _keep(self, last: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        self._features = _single(inputs[0])
+        return (self._features, *inputs[1:])
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``[B, C]`` and features ``[B, D]``."""
@@ -91,24 +69,66 @@ class WithFeatures(nn.Module):
         # a layer that is applied to every token: the first one stands for the picture
         return logits, features[:, 0] if features.ndim == 3 else features
 
+    def lower(self, dtype: torch.dtype) -> None:
+        """Have everything but the last layer compute in half precision."""
+        _lowered(self.network, dtype, self.last)
 
-def load_torch(bundle: Bundle, *, threads: int = 0) -> TorchClassifier:
-    """Load a bundle's safetensors.
 
-    Args:
-        threads: CPU threads of this whole process; 0 leaves it to torch.
+class Whole(nn.Module):
+    """All that happens to pictures on the device, from their bytes to one row of numbers for each."""
+
+    def __init__(self, network: LayersHead | WithFeatures, how: Preprocess) -> None:
+        super().__init__()
+        self.network = network
+        self.dtype = torch.float32
+        # tensors, not numbers: a GPU multiplies by the reciprocal of a number instead of dividing
+        self.register_buffer("divisor", torch.tensor(1 / how.scale, dtype=torch.float32))
+        self.register_buffer("mean", torch.tensor(how.mean, dtype=torch.float32).view(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(how.std, dtype=torch.float32).view(3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Uint8 ``[B, H, W, 3]`` to float32 ``[B, C + D]``: logits, then an embedding of length 1."""
+        values = pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+        values = (values / self.divisor - self.mean) / self.deviation  # type: ignore[operator]
+        logits, features = self.network(values.to(self.dtype))
+        return torch.cat([logits.float(), functional.normalize(features.float(), dim=1)], dim=1)
+
+    def lower(self, dtype: torch.dtype) -> None:
+        """Compute in half precision from now on; what is written out stays in single precision."""
+        self.network.lower(dtype)
+        self.dtype = dtype
+
+
+def network_of(bundle: Bundle) -> LayersHead | WithFeatures:
+    """A bundle's safetensors, checked, in single precision on the CPU.
 
     Raises:
         BundleDamaged: the weights are not what the manifest or the config describes.
     """
-    if threads:
-        torch.set_num_threads(threads)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     for path in bundle.weights():
         bundle.verify(path)
     ours = bundle.config.get("whosthat")
-    return TorchClassifier(bundle, _any_classifier(bundle) if ours is None else _layers_head(bundle, ours))
+    return _any_classifier(bundle) if ours is None else _layers_head(bundle, ours)
+
+
+def _single(values: Tensor) -> Tensor:
+    """In single precision. Written so that an export of a network that is leaves no trace of it."""
+    return values if values.dtype == torch.float32 else values.float()
+
+
+def _lowered(network: nn.Module, dtype: torch.dtype, kept: nn.Module | None = None) -> None:
+    for module in network.modules():
+        # the running variance of a batch normalisation does not fit into eight bits
+        if module is kept or isinstance(module, _BatchNorm):
+            continue
+        for parameter in module.parameters(recurse=False):
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.to(dtype)
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_floating_point():
+                setattr(module, name, buffer.to(dtype))
 
 
 def _layers_head(bundle: Bundle, ours: dict[str, Any]) -> LayersHead:

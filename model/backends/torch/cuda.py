@@ -1,0 +1,132 @@
+"""The only module that talks to CUDA (or to ROCm, which torch has under the same names).
+
+Not yet run on a card: there was none where it was written. What it relies on is in torch's documentation
+(*CUDA semantics*: asynchronous execution, streams, pinned memory, CUDA graphs), and whatever a graph gives is
+compared with the network as it is written before anybody gets an answer from it (`proving`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from model.backends.torch.runners import Runner
+from model.errors import LevelRefused
+from model.preprocess import Floats, Pixels
+
+WARM = 3
+"""Runs before one is recorded: libraries choose their kernels and take their memory in the first ones."""
+_RECORDING = threading.Lock()  # one recording at a time in a process, as torch wants it
+
+
+def half(device: torch.device) -> torch.dtype:
+    """The half precision that a card computes fast in.
+
+    Raises:
+        LevelRefused: it has none.
+    """
+    if torch.version.hip is not None:
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    major, _ = torch.cuda.get_device_capability(device)
+    if major >= 8 and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    if major >= 7:
+        return torch.float16
+    name = torch.cuda.get_device_name(device)
+    raise LevelRefused(f"{name} computes no faster in half precision: there is no level fast on it")
+
+
+def single_precision() -> None:
+    """Multiply numbers of single precision as such, for the whole process: not as TF32, not reduced."""
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+
+
+class CudaRecorder:
+    """CUDA graphs, all recorded and played on one stream, with one pool of memory.
+
+    Graphs of one pool may overwrite one another's results: on one stream each is played, and its result
+    copied away, before the next begins.
+    """
+
+    def __init__(self, stream: torch.cuda.Stream) -> None:
+        self._stream = stream
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def record(self, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+        """See `model.backends.torch.runners.Recorder`. The result is played on the current stream."""
+        with _RECORDING, torch.inference_mode():
+            self._stream.wait_stream(torch.cuda.current_stream(self._stream.device))
+            with torch.cuda.stream(self._stream):
+                for _ in range(WARM):
+                    work()
+            self._stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            # another bundle may serve from another thread meanwhile: what that one does is no error here
+            with torch.cuda.graph(
+                graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+            ):
+                rows = work()
+            return graph.replay, rows
+
+    def forget(self) -> None:
+        """See `model.backends.torch.runners.Recorder`."""
+        self._pool = torch.cuda.graph_pool_handle()
+        torch.cuda.empty_cache()
+
+
+class CudaSlot:
+    """Pinned memory on both sides of the device, and a stream of its own for the way there."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        most: int,
+        picture: tuple[int, int],
+        width: int,
+        stream: torch.cuda.Stream,
+        copies: torch.cuda.Stream,
+    ) -> None:
+        """
+        Args:
+            width: C + D.
+            stream: the one that ``runner`` computes on.
+            copies: the one that pictures are copied on meanwhile.
+        """
+        self._runner, self._stream, self._copies = runner, stream, copies
+        self._host = torch.zeros((most, *picture, 3), dtype=torch.uint8, pin_memory=True)
+        self.pixels: Pixels = self._host.numpy()
+        self._there = torch.zeros((most, *picture, 3), dtype=torch.uint8, device=stream.device)
+        self._rows = torch.zeros((most, width), pin_memory=True)
+        self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        # whoever waits for it sleeps: the processor is for the decoders
+        self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize(stream.device)  # the zeros lie there before another stream writes over them
+
+    def start(self, count: int) -> None:
+        """See `model.backends.torch.lanes.Slot`."""
+        with torch.inference_mode():
+            try:
+                with torch.cuda.stream(self._copies):
+                    self._there[:count].copy_(self._host[:count], non_blocking=True)
+                    self._copied.record(self._copies)
+                with torch.cuda.stream(self._stream):
+                    self._stream.wait_event(self._copied)
+                    rows = self._runner(self._there[:count])
+                    self._rows[:count].copy_(rows, non_blocking=True)
+                    self._done.record(self._stream)
+            except BaseException:
+                # the slot is used again: nothing may be reading from it any more
+                self._copies.synchronize()
+                self._stream.synchronize()
+                raise
+
+    def wait(self, count: int) -> Floats:
+        """See `model.backends.torch.lanes.Slot`."""
+        self._done.synchronize()
+        return self._rows[:count].numpy().copy()
