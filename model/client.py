@@ -6,20 +6,21 @@ import asyncio
 import hashlib
 import json
 import logging
-import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from model import tracing
-from model.errors import DeadlinePassed, ModelError, WorkerBusy, WorkerError, WorkerGone, WorkerMisconfigured
-from model.link import Away, Died, Link, beyond_this_machine, trust
+from model.errors import ModelError, WorkerError, WorkerGone, WorkerMisconfigured
+from model.link import Away, Link
 from model.reasons import Reason
 from model.routes import Routes, key_of
+from model.tries import Tries
+from model.trust import beyond_this_machine, trust
 from model.types import BundleInfo, Sight
 from model.worker import protocol, reasons
 
@@ -27,9 +28,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-_COMPLAINT = 60.0  # seconds
 _REMEMBERED = 4096  # pictures that were asked about, by the hash of their ends
 _HASHED = 2**22  # bytes; from here on a picture is hashed in a thread, so that the event loop is not held
 _AGAIN = 2.0  # seconds; what is known takes no longer to say
@@ -48,14 +46,7 @@ class Surveyed:
 class WorkerClient:
     """Asks the worker at one address, or one of several, over as many connections as it takes.
 
-    A worker that does not listen, or has no model yet, is waited for until the deadline: it may be starting
-    again. When the connection dies with a request in flight, that request is tried once more and no
-    oftener, because it may be what the worker died of; before that a worker must be alive again, or the
-    second try may end in the last moments of the first one. What the worker refuses is refused at once.
-
-    Of several, `model.routes` says which. While one of them is well nobody waits for another: one that is
-    away is passed over, one that dies or falls silent has its requests tried once elsewhere, and so has one
-    that is full or has a fault.
+    What becomes of a request when a worker is away, dies, is full or has a fault: see `model.tries`.
     """
 
     def __init__(
@@ -84,10 +75,10 @@ class WorkerClient:
         self.address = ", ".join(link.address for link in links)
         self.deadline = deadline
         self._routes = Routes(links)
+        self._tries = Tries(self._routes)
         for each in addresses:
             if secret and each.startswith("http:") and beyond_this_machine(each):
                 log.warning("pictures and the secret travel unencrypted to %s", each)
-        self._complained: dict[str, float] = {}
         self._asked: OrderedDict[bytes, None] = OrderedDict()
         self.restarts: Callable[[], int] = lambda: 0
         """How often the worker had to be started again, as far as whoever starts it tells."""
@@ -129,7 +120,7 @@ class WorkerClient:
         reply = await self._again(picture, key, headers, seconds)
         if reply is None:
             left = seconds - (time.monotonic() - began)
-            reply = await self._ask("POST", "/v1/identify", picture, headers, left)
+            reply = await self._tries.ask("POST", "/v1/identify", picture, headers, left)
             self._asked[key] = None
             if len(self._asked) > _REMEMBERED:
                 self._asked.popitem(last=False)
@@ -162,7 +153,7 @@ class WorkerClient:
             reasons.CHARACTER: reasons.slug_to_header(character),
             "Content-Type": "application/octet-stream",
         }
-        reply = await self._ask(
+        reply = await self._tries.ask(
             "POST", "/v1/why", picture, headers, self.deadline if deadline is None else deadline
         )
         return _read(reasons.reason_from_json, reply)
@@ -179,7 +170,7 @@ class WorkerClient:
             "Content-Type": "application/octet-stream",
         }
         seconds = self.deadline if deadline is None else deadline
-        reply = await self._ask("POST", "/v1/sheet", b"".join(pictures), headers, seconds)
+        reply = await self._tries.ask("POST", "/v1/sheet", b"".join(pictures), headers, seconds)
         return _read(reasons.sheet_from_json, reply)
 
     async def ready(self) -> bool:
@@ -188,7 +179,7 @@ class WorkerClient:
 
     async def status(self) -> Mapping[str, Any]:
         """Bundle, level, backend and counters, as ``GET /readyz`` tells them; of several, those of one."""
-        status = await self._ask("GET", "/readyz", None, {}, self.deadline)
+        status = await self._tries.ask("GET", "/readyz", None, {}, self.deadline)
         if self._routes.several:
             await self.survey()
             status = {**status, "bundle": self.leading or status["bundle"]}
@@ -219,7 +210,7 @@ class WorkerClient:
     async def bundle(self) -> BundleInfo:
         """What the worker looks with; of several, what most of them do."""
         others = [link for link in self._routes.links if self.leading and link.bundle != self.leading]
-        reply = await self._ask("GET", "/v1/bundle", None, {}, self.deadline, others)
+        reply = await self._tries.ask("GET", "/v1/bundle", None, {}, self.deadline, others)
         return _read(protocol.info_from_json, reply)
 
     async def swap(self, use: str) -> BundleInfo:
@@ -232,103 +223,8 @@ class WorkerClient:
         headers = {"Content-Type": "application/json"}
         for link in self._routes.links:
             others = [each for each in self._routes.links if each is not link]
-            reply = await self._ask("POST", "/v1/bundle", body, headers, _LOADING, others)
+            reply = await self._tries.ask("POST", "/v1/bundle", body, headers, _LOADING, others)
         return _read(protocol.info_from_json, reply)
-
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        seconds: float,
-        last: Collection[Link] = (),
-    ) -> Mapping[str, Any]:
-        """The reply of the worker that is next; those in ``last`` are asked only when there is no other."""
-        try:
-            return await self._try(method, path, body, headers, seconds, last)
-        except WorkerGone as gone:
-            self._complain(gone)
-            raise
-
-    async def _try(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        seconds: float,
-        last: Collection[Link],
-    ) -> Mapping[str, Any]:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        routes = self._routes
-        key = (key_of(body) if body else os.urandom(8)) if routes.several else b""
-        passed = set(last)
-        pause = _FIRST_PAUSE
-        died = False  # one of them, with this request in flight
-        alive = True  # whoever is asked next, as far as is known
-        refused: WorkerError | None = None  # by one that another may do it for
-        while True:
-            left = max(end - loop.time(), 0.001)
-            link = routes.choose(key, passed)
-            if link is None:
-                if refused is not None:
-                    raise refused
-                if passed:
-                    passed.clear()
-                elif isinstance(gone := routes.why(), WorkerMisconfigured) or not await routes.back(left):
-                    raise gone
-                continue
-            try:
-                if not alive:
-                    await link.ask("GET", "/healthz", None, {}, left, fresh=True)
-                    alive = True
-                reply = await link.ask(method, path, body, headers, left, fresh=died, watched=routes.several)
-            except TimeoutError:
-                late = DeadlinePassed(f"the worker did not answer within {seconds:g} s")
-                routes.failed(link, late)
-                raise late from None
-            except WorkerMisconfigured as error:
-                if not routes.several:
-                    raise
-                routes.away(link, error)
-                continue
-            except WorkerBusy as busy:
-                routes.busy(link, busy.retry_after)
-                if not routes.several or refused is not None:
-                    raise
-                refused = busy
-            except WorkerError as error:
-                routes.failed(link, error)
-                if not routes.several or refused is not None or isinstance(error, DeadlinePassed):
-                    raise
-                refused = error
-            except Away as away:
-                gone = away.gone
-                if isinstance(away, Died):
-                    if died and alive:
-                        raise WorkerGone("the worker died twice with this picture") from away
-                    died, alive = True, False
-                routes.away(link, gone)
-                if not routes.several:
-                    if loop.time() + pause >= end:
-                        raise gone from away
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            else:
-                routes.answered(link)
-                return reply
-            passed.add(link)
-
-    def _complain(self, gone: WorkerGone) -> None:
-        """Say it in the log, the same once a minute."""
-        now, sentence = time.monotonic(), str(gone)
-        if now - self._complained.get(sentence, -_COMPLAINT) >= _COMPLAINT:
-            self._complained = {said: at for said, at in self._complained.items() if now - at < _COMPLAINT}
-            self._complained[sentence] = now
-            log.error("%s", sentence)
 
 
 def _read(read: Callable[[Mapping[str, Any]], T], reply: Mapping[str, Any]) -> T:

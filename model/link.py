@@ -10,18 +10,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
-import ipaddress
 import json
 import ssl
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from model.errors import PictureError, WorkerGone, WorkerMisconfigured
+from model.trust import distrust
 from model.worker import protocol
 from model.worker.options import unix_path
 
@@ -31,9 +30,6 @@ _CONNECT = 3.0  # seconds; a machine that is switched off refuses nothing
 _KEPT = 15.0  # seconds that a connection is kept open; servers and proxies keep it for 60 and more
 _PULSE = 1.0  # seconds between two looks at whether a worker that is asked lives
 _PULSE_TIMEOUT = 3.0
-
-# X509_V_ERR_* of OpenSSL
-_NOT_YET, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
 
 
 class Away(Exception):
@@ -183,7 +179,7 @@ class Link:
         """What a failed try says of the worker and of the request."""
         match error:
             case aiohttp.ClientConnectorCertificateError():
-                return WorkerMisconfigured(_distrust(self.address, error.certificate_error))
+                return WorkerMisconfigured(distrust(self.address, error.certificate_error))
             case aiohttp.ClientConnectorSSLError():
                 return WorkerMisconfigured(
                     f"what listens at {self.address} does not speak TLS as we do: start the worker with "
@@ -271,42 +267,6 @@ class Link:
             )
             self._sessions[fresh] = session
         return session
-
-
-def trust(ca_file: Path | None = None) -> ssl.SSLContext:
-    """What https workers are believed by: the system's CAs, or those of one file instead.
-
-    Raises:
-        WorkerMisconfigured: the file cannot be used.
-    """
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:  # SSLError is an OSError whose strerror says nothing
-        why = "it holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
-        raise WorkerMisconfigured(f"worker.ca_file {ca_file} cannot be read: {why}") from None
-
-
-def beyond_this_machine(address: str) -> bool:
-    """Whether what is sent to an address leaves this machine, as far as its text tells."""
-    host = urlsplit(address).hostname
-    if address.startswith(("unix:", "/")) or not host or host == "localhost":
-        return False
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True
-
-
-def _distrust(address: str, error: Exception) -> str:
-    code = getattr(error, "verify_code", None)
-    whose = f"the certificate of the worker at {address}"
-    if code == _EXPIRED:
-        return f"{whose} has expired: renew it on its machine"
-    if code == _NOT_YET:
-        return f"{whose} is not valid yet: look at the clocks of both machines"
-    if code in (_OTHER_NAME, _OTHER_ADDRESS):
-        return f"{whose} is one for another name: write the name that it was made for in worker.url"
-    return f"{whose} is signed by nobody who is trusted here: name its CA's file in worker.ca_file"
 
 
 def _unsent(error: Exception) -> bool:

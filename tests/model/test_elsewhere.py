@@ -19,7 +19,7 @@ import pytest
 
 from model.client import WorkerClient
 from model.errors import WorkerGone, WorkerMisconfigured
-from model.link import trust
+from model.trust import trust
 from model.worker.guard import Certificate
 from model.worker.options import SECRET, WorkerOptions, parse
 from tests.model.test_worker import ROOT, Running
