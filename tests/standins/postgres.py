@@ -64,7 +64,10 @@ class Server:
         folder = binaries()
         assert folder is not None, "see binaries"
         self._bin = folder
-        self._home = Path(tempfile.mkdtemp(prefix="whosthat-pg-", dir="/tmp"))
+        # where all temporary folders are, unless a socket's path would be too long there
+        self._home = Path(
+            tempfile.mkdtemp(prefix="whosthat-pg-", dir=None if len(tempfile.gettempdir()) < 60 else "/tmp")
+        )
         self._as: dict[str, Any] = {}
         if os.getuid() == 0:
             user = _nobody()
