@@ -5,6 +5,7 @@ ModelError
 ├── WorkerError             the picture may be fine
 │   ├── WorkerBusy          the queue is full; ``retry_after`` in seconds (HTTP 503)
 │   ├── DeadlinePassed      the time that was given ran out (HTTP 504)
+│   ├── DeviceLost          a GPU that does nothing any more in this process: only another one mends it
 │   └── WorkerGone          no worker answers, or it died twice with this picture
 │       └── WorkerMisconfigured  one answers and cannot be asked as it is set up: secret, certificate, address
 └── BundleError             a model that cannot be loaded, said in one sentence
@@ -61,6 +62,10 @@ class DeadlinePassed(WorkerError):
     """Nobody waits for this answer any more."""
 
     reason = "too-late"
+
+
+class DeviceLost(WorkerError):
+    """A GPU does nothing any more in this process."""
 
 
 class WorkerGone(WorkerError):

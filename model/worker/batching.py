@@ -68,6 +68,11 @@ class Batching:
         return self._ladder[self._step]
 
     @property
+    def full(self) -> int:
+        """How many make a whole batch now, in a trial or outside."""
+        return self._trial.wants if self._trial is not None else self.size
+
+    @property
     def room(self) -> int:
         """How many pictures it pays to have ready or under way: one batch runs, the next and a trial wait."""
         return 1 if self.size == 1 else 3 * self.size

@@ -24,7 +24,7 @@ from model.worker.cache import Cache, Kept, Known
 from model.worker.metrics import Observed
 from model.worker.options import WorkerOptions
 from model.worker.queue import Admission, FairQueue
-from model.worker.seat import Seat, batching_of
+from model.worker.seat import Seat, batching_of, end
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,11 @@ class Engine:
             old, self._seat = (
                 self._seat,
                 Seat(
-                    classifier, self.counters, batching_of(classifier, self.options.batch), self.observed.ran
+                    classifier,
+                    self.counters,
+                    batching_of(classifier, self.options.batch),
+                    self.observed.ran,
+                    end,
                 ),
             )
             self._seated.set()

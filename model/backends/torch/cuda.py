@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from model.backends.torch.runners import Runner
-from model.errors import LevelRefused
+from model.errors import DeviceLost, LevelRefused
 from model.preprocess import Floats, Pixels
 
 WARM = 3
@@ -120,6 +120,8 @@ class CudaSlot:
                     rows = self._runner(self._there[:count])
                     self._rows[:count].copy_(rows, non_blocking=True)
                     self._done.record(self._stream)
+            except torch.AcceleratorError as error:
+                raise DeviceLost(_said(error)) from error
             except BaseException:
                 # the slot is used again: nothing may be reading from it any more
                 self._copies.synchronize()
@@ -128,5 +130,13 @@ class CudaSlot:
 
     def wait(self, count: int) -> Floats:
         """See `model.backends.torch.lanes.Slot`."""
-        self._done.synchronize()
+        try:
+            self._done.synchronize()
+        except torch.AcceleratorError as error:
+            raise DeviceLost(_said(error)) from error
         return self._rows[:count].numpy().copy()
+
+
+def _said(error: Exception) -> str:
+    """The first line: an error of a kernel is said by the next call, and by every one after it."""
+    return f"the GPU has failed: {str(error).strip().partition(chr(10))[0]}"
