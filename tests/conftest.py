@@ -23,7 +23,7 @@ settings.load_profile("patient")
 
 
 MEMORY = Path("/dev/shm")
-"""Debian's folder in memory. A commit of SQLite takes 0.03 ms there and 6 ms on a disk, and tests commit a lot;
+"""Linux's folder in memory. A commit of SQLite takes 0.03 ms there, 6 ms on a disk, and tests commit a lot;
 what is killed and started again finds the same files in either."""
 ROOM = 3 << 30
 
