@@ -12,6 +12,7 @@ from typing import Any
 
 import discord
 from discord import app_commands
+from discord.gateway import DiscordWebSocket
 
 from bot.desk.desk import Desk
 from bot.discord_adapter.asking import (
@@ -80,6 +81,7 @@ class WhosthatClient(discord.Client):
         )
         self.connected = False
         """Whether the gateway has us right now."""
+        self._by_proxy = bool(settings.discord.gateway_url)
         self._auto_channels = settings.discord.auto_channels
         self.closing = False
         self._desk = desk
@@ -124,6 +126,15 @@ class WhosthatClient(discord.Client):
             await asyncio.gather(self._registering, return_exceptions=True)
         await self._retrain.close()
         await super().close()
+
+    async def on_connect(self) -> None:
+        """A session has begun."""
+        self._come_back(self.ws)
+
+    def _come_back(self, connection: DiscordWebSocket) -> None:
+        """Resume where the settings say, not where Discord does: a proxy of the gateway is left out else."""
+        if self._by_proxy:
+            connection.gateway = connection.DEFAULT_GATEWAY
 
     async def on_ready(self) -> None:
         """Connected, for the first time or anew."""

@@ -15,6 +15,7 @@ import discord
 from discord.http import Route
 
 from bot.discord_adapter.client import WhosthatClient
+from bot.discord_adapter.limited import seconds_of
 from bot.settings import Settings
 
 IDENTIFY_SECONDS = 5.0
@@ -53,7 +54,7 @@ async def find_shards(session: aiohttp.ClientSession, settings: Settings) -> Sha
             if reply.status == 401:
                 return Shards()  # signing in says so as well
             if reply.status == 429:  # of Discord, or of a proxy before it
-                await asyncio.sleep(_seconds(reply.headers.get("Retry-After", "")))
+                await asyncio.sleep(seconds_of(reply.headers.get("Retry-After", "")))
                 continue
             if reply.status != 200:
                 raise discord.GatewayNotFound
@@ -62,13 +63,6 @@ async def find_shards(session: aiohttp.ClientSession, settings: Settings) -> Sha
     count = chosen.shards or max(1, int(said["shards"]))
     ids = tuple(int(each) for each in chosen.shard_ids) or tuple(range(count))
     return Shards(count, ids, max(1, int(said["session_start_limit"]["max_concurrency"])))
-
-
-def _seconds(text: str) -> float:
-    try:
-        return min(60.0, max(0.0, float(text)))
-    except ValueError:  # a date, or nothing
-        return 1.0
 
 
 class ShardedClient(WhosthatClient, discord.AutoShardedClient):
@@ -87,6 +81,13 @@ class ShardedClient(WhosthatClient, discord.AutoShardedClient):
         at = max(now, self._identified.get(bucket, now - IDENTIFY_SECONDS) + IDENTIFY_SECONDS)
         self._identified[bucket] = at
         await asyncio.sleep(at - now)
+
+    async def on_connect(self) -> None:
+        """A session of one of them has begun; which one is said by itself."""
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """A session has begun."""
+        self._come_back(self._get_websocket(shard_id=shard_id))
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """Connected, for the first time or anew."""

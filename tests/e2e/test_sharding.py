@@ -64,6 +64,34 @@ async def test_three_shards_in_one_process(tmp_path: Path, bundle: Path) -> None
         await answered(discord, places[1], "blue", "Captain America")
 
 
+async def test_a_session_is_resumed_through_the_proxy_of_the_gateway(tmp_path: Path, bundle: Path) -> None:
+    """Whatever READY says: there is nobody where it points."""
+    async with servers() as (discord, places):
+        discord.gateway.resume_url = "ws://127.0.0.1:1/past-the-proxy"
+        resumed = identified = 0
+        for shards in (1, 3):
+            discord.world.shards = shards
+            identified += shards
+            settings = discord_settings(discord, WHOSTHAT_DISCORD__SHARDS=str(shards))
+            async with running_bot(tmp_path, bundle, **settings):
+                await discord.wait_ready(identifies=identified, timeout=90)
+                await discord.settle(timeout=60)
+                for cut in (True, False):
+                    if cut:
+                        await discord.drop_gateway()
+                    else:
+                        discord.gateway.ask_to_reconnect()
+                    resumed += shards
+                    seen = discord.connections
+                    await discord.wait_until(
+                        lambda seen=seen, wanted=resumed: seen.resumes == wanted,  # type: ignore[misc]
+                        timeout=60,
+                        what="every shard's resume",
+                    )
+                    await answered(discord, places[0], "red", "Iron Man")
+        assert discord.connections.identifies == identified, "resumed, not begun anew"
+
+
 async def test_shards_in_two_processes_on_one_ledger_and_one_shard_twice(
     tmp_path: Path, bundle: Path
 ) -> None:

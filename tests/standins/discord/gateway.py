@@ -33,6 +33,8 @@ class Gateway:
         self, world: World, changes: Changes, *, token: str, allowed: discord.Intents, interval_ms: int
     ) -> None:
         self.url = ""
+        self.resume_url = ""
+        """What READY names for resuming, if that is not ``url``."""
         self.connections = Connections()
         self.refusing = False
         self.live: set[Connection] = set()
@@ -192,7 +194,7 @@ class Gateway:
             "guilds": [{"id": str(g.id), "unavailable": True} for g in guilds],
             "session_id": session.id,
             "session_type": "normal",
-            "resume_gateway_url": self.url,
+            "resume_gateway_url": self.resume_url or self.url,
             "shard": [index, count],
             "application": {"id": str(world.application_id), "flags": self.application_flags},
             "private_channels": [],
