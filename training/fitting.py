@@ -11,9 +11,11 @@ from scipy.optimize import minimize, minimize_scalar  # type: ignore[import-unty
 
 from model.preprocess import Floats
 from model.types import Calibration
-from training.targets import answered, sure_from
+from training.targets import answered, kept_from, rounded_down, sure_from
 
 Labels = NDArray[np.int64]
+KEPT = 0.95
+"""Of the characters' pictures are not turned away for the sake of strangers that nobody has seen yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +227,10 @@ def fit_calibration(
     """Temperature and thresholds, on pictures that the classifier was not trained on.
 
     The temperature has the least cross-entropy (Guo et al., ICML 2017, section 4.2). ``known`` is where
-    strangers turned away and characters let in, averaged, are the most. ``sure`` is the lowest
-    probability from which on what is said is right at least ``precision`` of the time, by
+    strangers turned away and characters let in, averaged, are the most, or stricter, as long as
+    `KEPT` of the characters are let in: the strangers that there are to choose by are few, and where none
+    of them comes near the characters the place just above them says little of the next one. ``sure`` is the
+    lowest probability from which on what is said is right at least ``precision`` of the time, by
     `training.targets.sure_from`.
 
     Args:
@@ -249,10 +253,11 @@ def fit_calibration(
             edges = (steps[1:] + steps[:-1]) / 2
             balance = [float((score[stranger] < e).mean() + (score[~stranger] >= e).mean()) for e in edges]
             threshold = float(edges[int(np.argmax(balance))]) if balance else known
+        threshold = max(threshold, kept_from(score[~stranger], KEPT) or 0.0)
     told = score >= threshold if nobody is not None else np.ones(len(labels), np.bool_)
     found = sure_from(confidence[told], right[told], precision)
     sure = 1.0 if found is None else found
-    return Calibration(temperature=round(temperature, 4), sure=round(sure, 4), known=round(threshold, 4))
+    return Calibration(temperature=round(temperature, 4), sure=round(sure, 4), known=rounded_down(threshold))
 
 
 def calibrated(logits: Floats, calibration: Calibration) -> Floats:

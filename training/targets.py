@@ -24,6 +24,8 @@ Z, Z_MEAN = 0.8416, 0.5244
 """Of 80 % and of 70 %, one-sided."""
 RIGHT = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
 KEPT = (0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
+STRICTEST = 0.9999
+"""Where whatever is certain by the precision of a float32 is still let in."""
 
 
 def fit_targets(p: Floats, labels: Labels, nobody: int | None, threshold: float) -> Targets:
@@ -41,15 +43,13 @@ def fit_targets(p: Floats, labels: Labels, nobody: int | None, threshold: float)
         found = sure_from(confidence[told], right[told], target)
         if found is None:
             break  # nothing above it can be reached either
-        sure.append((target, _down(found)))
+        sure.append((target, rounded_down(found)))
     kept: list[tuple[float, float]] = []
     if nobody is not None:
-        ordered = np.sort(known[labels != nobody])
-        reached = lower(np.arange(len(ordered), 0, -1), len(ordered))  # of letting in from the i-th on
         for target in KEPT:
-            enough = np.flatnonzero(reached >= target)
-            if len(enough):
-                kept.append((target, _down(float(ordered[enough[-1]]))))
+            found = kept_from(known[labels != nobody], target)
+            if found is not None:
+                kept.append((target, rounded_down(found)))
     return Targets(tuple(sure), tuple(kept))
 
 
@@ -63,6 +63,23 @@ def sure_from(confidence: Floats, right: Flags, target: float) -> float | None:
     whole = np.append(np.diff(ordered) != 0, True)[: len(order)]
     enough = np.flatnonzero((bound >= target) & whole)
     return float(ordered[enough[-1]]) if len(enough) else None
+
+
+def kept_from(known: Floats, target: float) -> float | None:
+    """The strictest threshold that lets so many of the characters' pictures in.
+
+    Args:
+        known: ``[N]``, of pictures of characters.
+
+    Returns:
+        at most `STRICTEST`; None if they are too few to promise it.
+    """
+    if not len(known):
+        return None
+    ordered = np.sort(known)
+    reached = lower(np.arange(len(ordered), 0, -1), len(ordered))  # of letting in from the i-th on
+    enough = np.flatnonzero(reached >= target)
+    return min(float(ordered[enough[-1]]), STRICTEST) if len(enough) else None
 
 
 def lower(
@@ -85,6 +102,6 @@ def answered(p: Floats, labels: Labels, nobody: int | None) -> tuple[Floats, Flo
     return ours.max(axis=1), 1 - p[:, nobody], ours.argmax(axis=1) == labels
 
 
-def _down(threshold: float) -> float:
+def rounded_down(threshold: float) -> float:
     """Rounded for a file that people read, so that the picture that it was measured at stays above."""
     return float(np.floor(threshold * 1e4) / 1e4)

@@ -15,6 +15,7 @@ from training.fitting import (
     log_softmax,
     trusted_labels,
 )
+from training.targets import STRICTEST
 
 HOW = Descent(smoothing=0.0, l2=0.01, iterations=100)
 
@@ -113,3 +114,44 @@ def test_sure_is_right_as_often_as_asked_and_no_rarer_than_needed() -> None:
 
     assert precision(calibration.sure) >= 0.89
     assert precision(calibration.sure - 0.1) < 0.9
+
+
+def some_known(strangers: int) -> tuple[Floats, Labels]:
+    """Logits of a character and of nobody: 500 pictures of the one, few of the other, far from each other."""
+    dice = np.random.default_rng(3)
+    score = np.concatenate([dice.normal(4.0, 2.0, 500), dice.normal(-6.0, 0.5, strangers)])
+    logits = np.stack([score, np.zeros_like(score)], axis=1).astype(np.float32)
+    return logits, np.repeat([0, 1], [500, strangers])
+
+
+@pytest.mark.parametrize("strangers", [0, 3, 40])
+def test_few_strangers_far_away_do_not_let_the_next_one_in(strangers: int) -> None:
+    logits, labels = some_known(strangers)
+    calibration = fit_calibration(logits, labels, 1, precision=0.9, known=0.5)
+    let_in = 1 - np.exp(log_softmax(logits / calibration.temperature))[:, 1] >= calibration.known
+    assert 0.95 <= let_in[labels == 0].mean() < 0.97
+    assert not let_in[labels == 1].any()
+
+
+def test_too_few_characters_promise_nothing() -> None:
+    logits, labels = some_known(3)
+    some = np.concatenate([np.arange(10), np.arange(500, 503)])
+    calibration = fit_calibration(logits[some], labels[some], 1, precision=0.9)
+    p = 1 - np.exp(log_softmax(logits[some] / calibration.temperature))[:, 1]
+    assert (p >= calibration.known).sum() == 10
+
+
+def test_characters_without_doubt_are_never_shut_out_by_rounding() -> None:
+    logits = np.repeat(np.array([[30.0, 0.0], [0.0, 30.0]], np.float32), [200, 20], axis=0)
+    calibration = fit_calibration(logits, np.repeat([0, 1], [200, 20]), 1, precision=0.9)
+    assert calibration.known == STRICTEST
+
+
+def test_strangers_who_look_like_characters_ask_for_more() -> None:
+    dice = np.random.default_rng(4)
+    score = np.concatenate([dice.normal(2.0, 1.0, 300), dice.normal(1.0, 0.3, 300)])
+    logits = np.stack([score, np.zeros_like(score)], axis=1).astype(np.float32)
+    labels = np.repeat([0, 1], 300)
+    calibration = fit_calibration(logits, labels, 1, precision=0.9)
+    let_in = 1 - np.exp(log_softmax(logits / calibration.temperature))[:, 1] >= calibration.known
+    assert let_in[labels == 0].mean() < 0.9
