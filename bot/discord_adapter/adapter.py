@@ -20,6 +20,7 @@ from bot.desk.desk import Desk
 from bot.discord_adapter.announcing import DiscordAnnouncer
 from bot.discord_adapter.asking import Pictures
 from bot.discord_adapter.client import WhosthatClient
+from bot.discord_adapter.limited import told_to_wait
 from bot.discord_adapter.sharding import ShardedClient, find_shards
 from bot.settings import Settings
 from bot.watching import ENDED, NOT_CONNECTED
@@ -34,7 +35,7 @@ FINISH_SECONDS = 5.0
 def _passes(error: BaseException) -> bool:
     """Whether trying again later may help: the network, or Discord's own trouble."""
     if isinstance(error, discord.HTTPException):
-        return error.status >= 500
+        return error.status >= 500 or told_to_wait(error)
     return isinstance(
         error, OSError | aiohttp.ClientError | discord.GatewayNotFound | discord.ConnectionClosed
     )

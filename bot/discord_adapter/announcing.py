@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import discord
 
 from bot.desk.desk import Desk
 from bot.desk.types import Person
+from bot.discord_adapter.limited import patiently
 from bot.discord_adapter.rendering import bold
 from bot.retraining.telling import Agreed
 from bot.retraining.wording import agreements
@@ -35,14 +37,13 @@ class DiscordAnnouncer:
         w = words(await self._desk.language(Person(reply.platform, ""), reply))
         lines = await agreements(self._desk, reply, agreed, w, bold)
         try:
-            message = await client.get_partial_messageable(int(reply.channel)).fetch_message(
-                int(reply.message)
-            )
+            channel = client.get_partial_messageable(int(reply.channel))
+            message = await patiently(lambda: channel.fetch_message(int(reply.message)))
             new = [line for line in lines if line not in message.content]
             text = "\n".join([message.content, *new])
             if not new or len(text) > LONGEST:
                 return False
-            await message.edit(content=text)
+            await patiently(partial(message.edit, content=text))
         except discord.HTTPException as error:
             log.info("a reply is not there to be edited: %s", error)
             return False

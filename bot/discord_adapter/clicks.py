@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import discord
@@ -19,6 +20,7 @@ from bot.discord_adapter.asking import asker, place_of
 from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.cast import Cast
 from bot.discord_adapter.lately import Lately
+from bot.discord_adapter.limited import patiently
 from bot.discord_adapter.privacy import Privacy
 from bot.discord_adapter.registering import DELIVERED_TWICE_SECONDS
 from bot.discord_adapter.reviewing import Reviewing
@@ -163,13 +165,13 @@ class Clicks:
         self._refreshing[reply] = True
         channel = client.get_partial_messageable(int(reply.channel))
         try:
-            message = await channel.fetch_message(int(reply.message))
+            message = await patiently(lambda: channel.fetch_message(int(reply.message)))
             w = words(_language_of(message))
             while self._refreshing[reply]:
                 self._refreshing[reply] = False
                 answers = [await self._desk.recall(each, w.language) for each in predictions]
                 view = rendering.buttons([each for each in answers if each], w)
-                await message.edit(view=view)
+                await patiently(partial(message.edit, view=view))
         except discord.NotFound:
             log.info("a reply is gone, and its counts with it")
         except discord.HTTPException as error:

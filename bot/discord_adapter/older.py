@@ -24,6 +24,7 @@ from bot.discord_adapter.asking import (
     person,
 )
 from bot.discord_adapter.lately import Lately
+from bot.discord_adapter.limited import patiently
 from bot.discord_adapter.voices import PointingVoice, send_below
 from bot.words import words
 from corrections.types import Address
@@ -62,7 +63,7 @@ class Older:
         channel = client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
         who = Person(PLATFORM, str(event.user_id))
         try:
-            message = await channel.fetch_message(event.message_id)
+            message = await patiently(lambda: channel.fetch_message(event.message_id))
         except discord.HTTPException as error:
             log.info("a message that somebody reacted to cannot be read: %s", error)
             if isinstance(error, discord.Forbidden) and self._told.first(("history", event.channel_id)):
@@ -107,7 +108,8 @@ class Older:
         known = target if isinstance(target, discord.Message) else None
         if reference.message_id is None or (known and not _hidden(client, known)):
             return known
-        return await channel.fetch_message(reference.message_id)
+        wanted = reference.message_id
+        return await patiently(lambda: channel.fetch_message(wanted))
 
     async def _ask(
         self,

@@ -9,10 +9,18 @@ import aiohttp
 import discord
 from discord import app_commands
 from discord.http import Route
-from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_exponential, wait_random
+from tenacity import (
+    AsyncRetrying,
+    before_sleep_log,
+    retry_if_exception,
+    retry_if_exception_type,
+    wait_exponential,
+    wait_random,
+)
 
 from bot.discord_adapter.busy import Busy
 from bot.discord_adapter.lately import Lately
+from bot.discord_adapter.limited import told_to_wait
 from bot.words import FALLBACK, nearest, words
 from model import tracing
 
@@ -83,7 +91,8 @@ class Commands(app_commands.CommandTree[discord.Client]):
         """
         try:
             async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type((discord.DiscordServerError, OSError, aiohttp.ClientError)),
+                retry=retry_if_exception_type((discord.DiscordServerError, OSError, aiohttp.ClientError))
+                | retry_if_exception(told_to_wait),
                 wait=wait_exponential(multiplier=2, max=600) + wait_random(0, 1),
                 before_sleep=before_sleep_log(log, logging.WARNING),
             ):

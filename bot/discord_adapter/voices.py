@@ -15,6 +15,7 @@ from bot.desk.types import Already, Person, Refused, Reply
 from bot.discord_adapter import rendering
 from bot.discord_adapter.asking import address_of
 from bot.discord_adapter.lately import Lately
+from bot.discord_adapter.limited import patiently
 from bot.wording import already
 from bot.words import words
 from corrections.types import Address
@@ -25,6 +26,8 @@ CROWDED = frozenset({"error-person-limit", "error-community-limit", "error-busy"
 """Refusals that are about no picture in particular."""
 REFUSED_SECONDS = 60.0
 PATIENCE_SECONDS = 1.8
+FIRST_SECONDS = 1.5
+"""An interaction's first answer is tried again for so long: Discord takes none after 3 seconds."""
 NO_HISTORY = 160002
 """Without permission to read older messages Discord refuses a reply, but not the message itself."""
 
@@ -40,7 +43,7 @@ async def delete(client: discord.Client, replies: list[Address]) -> None:
     for reply in replies:
         channel = client.get_partial_messageable(int(reply.channel))
         try:
-            await channel.get_partial_message(int(reply.message)).delete()
+            await patiently(channel.get_partial_message(int(reply.message)).delete)
         except discord.NotFound:
             pass
         except discord.HTTPException as error:
@@ -119,11 +122,12 @@ async def send_below(
     say = partial(message.channel.send, text, view=view or discord.utils.MISSING, nonce=nonce or token_hex(8))
     try:
         try:
-            return await say(reference=message.to_reference(fail_if_not_exists=False))
+            reference = message.to_reference(fail_if_not_exists=False)
+            return await patiently(lambda: say(reference=reference))
         except discord.Forbidden as error:
             if error.code != NO_HISTORY:
                 raise
-            return await say()
+            return await patiently(say)
     except discord.HTTPException as error:
         if error.status >= 500:
             raise
@@ -142,12 +146,12 @@ class InteractionVoice:
         w = words(reply.language)
         try:
             if isinstance(reply, Already):
-                await self._interaction.edit_original_response(content=already(reply, link(reply.reply), w))
+                pointing = already(reply, link(reply.reply), w)
+                await patiently(partial(self._interaction.edit_original_response, content=pointing))
                 return None
-            sent = await self._interaction.edit_original_response(
-                content=rendering.content(reply, w),
-                view=rendering.buttons(reply.identified, w),
-            )
+            fill_in = partial(self._interaction.edit_original_response, content=rendering.content(reply, w))
+            view = rendering.buttons(reply.identified, w)
+            sent = await patiently(lambda: fill_in(view=view))
         except discord.NotFound:
             log.info("somebody deleted the answer before it was there")
             return None
@@ -206,18 +210,19 @@ async def whisper(
 ) -> None:
     """Say something that only this person sees; with ``edit`` in place of the whisper they clicked on.
 
-    ``files`` take the place of those that were there; none given, and they stay.
+    ``files`` take the place of those that were there; none given, and they stay. They can be sent but once:
+    discord.py closes them, so what has files is not tried again.
     """
     attached = discord.utils.MISSING if files is None else list(files)
     async with turn(interaction):
         if interaction.response.is_done():  # it took so long that it was deferred
-            await interaction.edit_original_response(content=text, view=view, attachments=attached)
+            instead = partial(interaction.edit_original_response, content=text, view=view)
+            await (patiently(instead) if files is None else instead(attachments=attached))
         elif edit and interaction.message is not None and interaction.message.flags.ephemeral:
-            await interaction.response.edit_message(content=text, view=view, attachments=attached)
+            change = partial(interaction.response.edit_message, content=text, view=view)
+            await (patiently(change, FIRST_SECONDS) if files is None else change(attachments=attached))
         else:
-            await interaction.response.send_message(
-                text,
-                view=view or discord.utils.MISSING,
-                files=attached or discord.utils.MISSING,
-                ephemeral=True,
+            say = partial(
+                interaction.response.send_message, text, view=view or discord.utils.MISSING, ephemeral=True
             )
+            await (say(files=attached) if attached else patiently(say, FIRST_SECONDS))
