@@ -63,7 +63,7 @@ class Worker(Section):
     level: Literal["auto", "exact", "fast", "turbo"] = "auto"
     target_milliseconds: float = Field(100.0, gt=0, le=600_000, allow_inf_nan=False)
     threads: int = Field(0, ge=0, le=256)
-    decoders: int = Field(2, ge=1, le=64)
+    decoders: int = Field(0, ge=0, le=64)
     queue: int = Field(64, ge=1, le=10_000)
     batch: int = Field(32, ge=1, le=1024)
     deadline_seconds: float = Field(20.0, gt=0, le=600, allow_inf_nan=False)

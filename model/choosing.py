@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle, read_bundle
-from model.classifier import Classifier, Progress, choose_backend, find_bundle, load_classifier
+from model.classifier import Classifier, Progress, choose_backend, find_bundle, has_gpu, load_classifier
 from model.errors import BundleError, LevelRefused
 from model.hardware import cores, cpu_model, physical_cores
 from model.levels import levels_of
 from model.types import LEVELS
 from model.versions import write_atomically
+from model.worker.options import WorkerOptions
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,11 @@ class Wish:
     def open(self) -> bool:
         """Whether anything is left to choose."""
         return self.level == AUTO or not self.threads
+
+
+def wish_of(options: WorkerOptions) -> Wish:
+    """What a worker is asked for."""
+    return Wish(options.backend, options.level, options.threads, options.target)
 
 
 def ways(bundle: Bundle, wish: Wish) -> list[Way]:
@@ -202,6 +208,9 @@ class Chooser:
     def way(self, bundle: Bundle) -> Way:
         """How to load a bundle now."""
         wish = self.wish
+        if choose_backend(bundle, wish.backend) == "torch" and has_gpu():
+            # half precision, which has to keep there what *exact* asks of a form; nothing is faster on a GPU
+            return Way("torch", LEVELS[0] if wish.level == LEVELS[0] else LEVELS[1], wish.threads)
         level = LEVELS[0] if wish.level == AUTO else wish.level
         default = Way(wish.backend, level, wish.threads)
         return (self.kept.find(identity(bundle), wish) or default) if wish.open else default

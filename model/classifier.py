@@ -12,6 +12,7 @@ import numpy as np
 
 from model.bundle import Bundle, read_bundle
 from model.errors import BackendMissing, BundleDamaged, BundleError
+from model.hardware import gpu_driver
 from model.preprocess import Floats, Pixels, Preprocess
 from model.types import LEVELS, BundleInfo
 
@@ -139,15 +140,13 @@ def choose_backend(bundle: Bundle, wanted: str) -> str:
     Raises:
         BackendMissing: it is not installed, or the bundle does not have its form.
     """
-    torch_here = all(importlib.util.find_spec(name) for name in ("torch", "transformers", "safetensors"))
     if wanted == "auto":
-        gpu = torch_here and bool(bundle.weights()) and _gpu_driver() and _torch_has_gpu()
-        wanted = "torch" if gpu or bundle.onnx is None else "onnx"
+        wanted = "torch" if bundle.onnx is None or (bundle.weights() and has_gpu()) else "onnx"
     if wanted == "onnx" and bundle.onnx is None:
         raise BackendMissing(f"{bundle.folder} has no model.onnx; set worker.backend to torch or auto")
     if wanted == "torch" and not bundle.weights():
         raise BackendMissing(f"{bundle.folder} has no model.safetensors; set worker.backend to onnx or auto")
-    if wanted == "torch" and not torch_here:
+    if wanted == "torch" and not _torch_here():
         raise BackendMissing(f"{bundle.folder} needs torch here: pip install 'whosthat[training]'")
     return wanted
 
@@ -162,12 +161,19 @@ def _load(bundle: Bundle, backend: str, threads: int, level: str, models_dir: Pa
     return load_torch(bundle, threads=threads, level=level)
 
 
-def _gpu_driver() -> bool:
-    """Whether a GPU's driver is there at all: importing torch to ask it takes seconds."""
-    return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
+def may_have_gpu() -> bool:
+    """Whether a GPU is likely to be looked with; cheap."""
+    return gpu_driver() and _torch_here()
 
 
-def _torch_has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Whether torch has a GPU here. Imports torch where that is likely."""
+    if not may_have_gpu():
+        return False
     import torch
 
     return torch.cuda.is_available()
+
+
+def _torch_here() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("torch", "transformers", "safetensors"))

@@ -1,4 +1,4 @@
-"""What this machine computes with: which CPU, and how many of its cores are ours."""
+"""What this machine computes with: which CPU, how many of its cores are ours, and whether it has a GPU."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # control groups v2, which containers are limited by
+GPU_DRIVERS = (
+    Path("/dev/nvidiactl"),
+    Path("/dev/kfd"),  # ROCm
+    Path("/usr/lib/wsl/lib/libcuda.so.1"),  # Windows' own driver, seen from WSL
+)
 
 
 @cache
@@ -46,6 +51,16 @@ def physical_cores() -> int:
             if len(where) == 2:
                 found.add((where["physical id"], where["core id"]))
     return min(len(found) or cores(), cores())
+
+
+def gpu_driver() -> bool:
+    """Whether a GPU's driver is there at all, without asking a library for it: torch takes seconds."""
+    return any(path.exists() for path in GPU_DRIVERS)
+
+
+def gpu_decoders() -> int:
+    """Processes that keep a GPU busy with decoded pictures: a core is left to it and one to the worker."""
+    return max(2, min(64, cores() - 2))
 
 
 def load() -> float:

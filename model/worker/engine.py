@@ -14,10 +14,11 @@ from pathlib import Path
 from model import tracing
 from model.answering import answer
 from model.checking import probe
-from model.classifier import Classifier, Progress, load_classifier
+from model.classifier import Classifier, Progress, load_classifier, may_have_gpu
 from model.decode import Decoded, DecodeLimits
 from model.decoders import DecoderOptions, Decoders
 from model.errors import BundleError, ModelError, PictureError, WorkerError
+from model.hardware import gpu_decoders
 from model.targets import aimed
 from model.types import Answer, BundleInfo, Sight
 from model.worker.cache import Cache, Kept, Known
@@ -50,9 +51,11 @@ class Engine:
         options: WorkerOptions,
         *,
         load: Callable[..., Classifier] = load_classifier,
+        check: Callable[[Classifier], None] = probe,
         decoders: Decoders | None = None,
     ) -> None:
-        """``load`` and ``decoders`` for those who bring a classifier or a way to decode of their own."""
+        """``load`` and ``decoders`` for those who bring a classifier or a way to decode of their own;
+        ``check`` has what was loaded look at a picture, and raises BundleError."""
         self.options = options
         self.admission = Admission(options.queue, options.key_bound, options.queue_bytes)
         self.cache = Cache(options.cache_entries, options.cache_bytes)
@@ -61,7 +64,8 @@ class Engine:
         self.observed = Observed()
         self.decoders = decoders or Decoders(
             DecoderOptions(
-                children=options.decoders,
+                children=options.decoders
+                or (gpu_decoders() if options.backend != "onnx" and may_have_gpu() else 0),
                 seconds=options.decode_seconds,
                 limits=DecodeLimits(bytes=options.max_bytes, pixels=options.max_pixels),
             )
@@ -72,6 +76,7 @@ class Engine:
         self._swapping = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._load = load
+        self._check = check
         self._busy = 0  # jobs that have left the queue and are not answered yet
         self._freed = asyncio.Event()
         self.loading = 0  # loads that run in a thread, which nothing can stop
@@ -144,7 +149,7 @@ class Engine:
             threads=self.options.threads,
             progress=progress,
         )
-        probe(classifier)
+        self._check(classifier)
         classifier.info, missed = aimed(
             classifier.info,
             sure_right=self.options.sure_right,

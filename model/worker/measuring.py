@@ -92,7 +92,8 @@ class Measuring:
         """Returns the classifier that is looked with afterwards, and whether the machine was too busy."""
         source = getattr(classifier, "source", None)
         folder = getattr(classifier, "folder", None) or (source.parent if source is not None else None)
-        if folder is None:  # not one of files
+        # not one of files; or on a GPU: threads change nothing there, and its level was proved at the load
+        if folder is None or getattr(classifier, "gpu", False):
             return classifier, False
         bundle = await asyncio.to_thread(read_bundle, folder)
         chooser = self._chooser

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from model.bundle import read_bundle
-from model.choosing import FILE, Chooser, Kept, Measured, Way, Wish, chosen, ways, why
-from model.errors import BundleDamaged, BundleError
+from model.choosing import FILE, Chooser, Kept, Measured, Way, Wish, chosen, identity, ways, why
+from model.classifier import Classifier, load_classifier
+from model.errors import BundleDamaged, BundleError, LevelRefused
 from tests.standins.bundles import tiny_bundle
 
 BEST = Measured(Way("onnx", "fast", 2), 40.0)
@@ -123,3 +124,49 @@ def test_what_is_damaged_at_exact_is_refused(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-7])
     with pytest.raises(BundleDamaged):
         Chooser(Wish(), tmp_path).load(str(tmp_path / "tiny"))
+
+
+def gpu_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with a card: torch says that there is one."""
+    monkeypatch.setattr("model.hardware.GPU_DRIVERS", (Path("/dev/null"),))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "level"), [("auto", "fast"), ("exact", "exact"), ("fast", "fast"), ("turbo", "fast")]
+)
+def test_on_a_gpu_it_is_half_precision_unless_exact_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, level: str
+) -> None:
+    pytest.importorskip("torch", reason="needs the training dependencies")
+    tiny_bundle(tmp_path / "tiny")
+    (tmp_path / "tiny" / "model.safetensors").write_bytes(b"weights")
+    bundle = read_bundle(tmp_path / "tiny")
+    chooser = Chooser(Wish(level=asked), tmp_path)
+    assert chooser.way(bundle).backend == "auto"
+    # what was chosen on the CPU before the card came is not asked
+    chooser.kept.keep(identity(bundle), chooser.wish, BEST, [BEST])
+    gpu_of(monkeypatch)
+    assert chooser.way(bundle) == Way("torch", level, 0)
+    assert Chooser(Wish(backend="onnx", level=asked), tmp_path).way(bundle).backend == "onnx"
+
+
+def test_half_precision_that_a_gpu_refuses_is_one_line_and_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("torch", reason="needs the training dependencies")
+    tiny_bundle(tmp_path / "tiny")
+    (tmp_path / "tiny" / "model.safetensors").write_bytes(b"weights")
+    asked = list[tuple[str, str]]()
+
+    def load(use: str, *, backend: str, level: str, models_dir: Path, **_: object) -> Classifier:
+        asked.append((backend, level))
+        if level != "exact":
+            raise LevelRefused("tiny has no level fast on this device: it says something else")
+        return load_classifier(use, backend="onnx", models_dir=models_dir)
+
+    gpu_of(monkeypatch)
+    classifier = Chooser(Wish(), tmp_path, load).load(str(tmp_path / "tiny"))
+    assert asked == [("torch", "fast"), ("torch", "exact")]
+    assert classifier.level == "exact"
+    assert "the level fast is refused, pictures are looked at exact" in caplog.text
