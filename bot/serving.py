@@ -32,9 +32,11 @@ from bot.web.app import WebAdapter
 from bot.web.guard import is_loopback
 from bot.wording import discord_training
 from bot.words import words
+from corrections.duties import SWEEPING
 from corrections.ledger import Ledger
 from corrections.people import load_secret
 from corrections.review.agreement import ReviewRules
+from corrections.types import Swept
 from model.client import WorkerClient
 
 if TYPE_CHECKING:
@@ -249,7 +251,8 @@ async def _sweep(ledger: Ledger, settings: Settings) -> None:
     """Remove what is not to be kept any longer, at start and then every hour."""
     while True:
         try:
-            swept = await sweep(ledger, settings)
+            # One process does it for all that share the ledger; when it ends, another has it within the hour.
+            swept = await sweep(ledger, settings) if await ledger.duties.mine(SWEEPING) else Swept(0, 0)
             if swept.count:
                 log.info("%d pictures were let go (%d bytes)", swept.count, swept.bytes)
         except Exception:

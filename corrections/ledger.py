@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from corrections import characters, communities, hindsight, people, posts, votes
 from corrections.blobs import digest
 from corrections.cases import CaseFinder
+from corrections.duties import Duties
 from corrections.errors import BadLabel, Withdrawn
 from corrections.export.facade import Exports
 from corrections.hindsight import Corrected
@@ -54,6 +55,7 @@ class Ledger(Keeping):
     def __init__(self, parts: Parts, proposals_per_day: int, rules: ReviewRules) -> None:
         super().__init__(parts, proposals_per_day)
         self.review = Review(parts, rules, self._current)
+        self.duties = Duties(parts.work.engine)
         self.links = Links(parts)
         self.exports = Exports(parts)
         self.memory = LedgerMemory(parts, self._current)
@@ -86,6 +88,11 @@ class Ledger(Keeping):
         """
         parts = await open_parts(url, data_dir, busy_timeout)
         return cls(parts, proposals_per_day, review or ReviewRules())
+
+    async def close(self) -> None:
+        """Let what is under way end and let go of the database. Twice is fine."""
+        await self.duties.close()
+        await super().close()
 
     # What was posted and answered
 

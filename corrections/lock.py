@@ -45,7 +45,7 @@ class DataDirLock:
         except OSError as error:
             raise Unwritable(f"the folder {self._folder} cannot be written to: {error.strerror}") from error
         end = time.monotonic() + self._patience
-        while not _locked(descriptor):
+        while not locked(descriptor):
             if time.monotonic() < end:
                 time.sleep(POLL_SECONDS)
                 continue
@@ -80,7 +80,8 @@ class DataDirLock:
         self.__exit__(kind, error, trace)
 
 
-def _locked(descriptor: int) -> bool:
+def locked(descriptor: int) -> bool:
+    """Lock an open file; False where another process has."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

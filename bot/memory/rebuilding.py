@@ -2,7 +2,7 @@
 
 That is so for all of them after another model was chosen, and for single ones whose row in the ledger is
 damaged, or that were posted while no memory was kept. What is seen goes into the ledger, so that every
-process has it. Two processes that do this at once do it twice at worst: each begins somewhere else.
+process has it. Of the processes that share a ledger and look with the same model, one does it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+from zlib import crc32
 
 from bot.memory.following import Memory
+from corrections.duties import REBUILDING
 from corrections.errors import LedgerError
 from corrections.ledger import Ledger
 from corrections.memory.facade import Remembered
@@ -66,6 +68,7 @@ class Rebuilding:
         self._pause = 60 / per_minute if per_minute else None
         self._quiet = quiet
         self._hopeless: tuple[str, set[int]] = ("", set())
+        self._duty = ""
 
     async def keep(self) -> None:
         """Do it whenever there is something to do, until cancelled."""
@@ -96,6 +99,8 @@ class Rebuilding:
             self._hopeless = (bundle, set())
         lacking = {each.blob: each for each in self._memory.lacking()}
         left = [each for blob, each in lacking.items() if blob not in self._hopeless[1]]
+        if not left or not await self._falls_to_us(bundle):
+            return 0
         random.shuffle(left)
         done = 0
         for each in left:
@@ -104,6 +109,13 @@ class Rebuilding:
             done += await self._look(each, bundle)
             await asyncio.sleep(self._pause)
         return done
+
+    async def _falls_to_us(self, bundle: str) -> bool:
+        duty = f"{REBUILDING}-{crc32(bundle.encode()):08x}"
+        if self._duty not in ("", duty):
+            await self._ledger.duties.give_up(self._duty)
+        self._duty = duty
+        return await self._ledger.duties.mine(duty)
 
     async def _look(self, each: Remembered, bundle: str) -> bool:
         picture = await self._ledger.picture(each.sha256)

@@ -7,12 +7,14 @@ until the last step, and when anything fails.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from types import FrameType
 
@@ -21,6 +23,8 @@ from bot.retraining.state import Disk
 from bot.retraining.steps import STEPS, Cancelled, Run, TakenBack
 from bot.retraining.types import AT_WORK, Phase
 from bot.settings import Settings, given
+from corrections.duties import RETRAINING, Duties
+from corrections.engine import create_engine
 from corrections.errors import LedgerError
 from model.errors import ModelError
 
@@ -32,6 +36,7 @@ ANEW = 5
 """So often it begins anew because pictures are taken back meanwhile."""
 PATIENCE = 10.0
 """Seconds to wait for whoever started it to let go."""
+LOOK_SECONDS = 0.1
 
 
 def main() -> int:
@@ -46,16 +51,50 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     with disk.alone(PATIENCE) as mine:
         if mine:
-            work(settings, disk)
+            with only_one(settings) as free:
+                work(settings, disk, free=free)
     return 0
 
 
-def work(settings: Settings, disk: Disk) -> None:
-    """Do step after step, as far as it goes; the caller is alone with the folder."""
+@contextmanager
+def only_one(settings: Settings) -> Iterator[bool]:
+    """Whether nobody else who shares the ledger retrains; if so, nobody does until the block ends.
+
+    A ledger that does not answer is no reason: the step that needs it will say so.
+    """
+    with ExitStack() as stack:
+        free = True
+        with suppress(LedgerError):
+            engine = create_engine(settings.database_url)
+            runner = stack.enter_context(asyncio.Runner())
+            stack.callback(lambda: runner.run(engine.dispose()))
+            duties = Duties(engine)
+            stack.callback(lambda: runner.run(duties.close()))
+            free = runner.run(_taken(duties))
+        yield free
+
+
+async def _taken(duties: Duties) -> bool:
+    """A server may take a moment to notice that whoever had it was killed."""
+    for _ in range(round(PATIENCE / LOOK_SECONDS)):
+        if await duties.mine(RETRAINING):
+            return True
+        await asyncio.sleep(LOOK_SECONDS)
+    return False
+
+
+def work(settings: Settings, disk: Disk, *, free: bool = True) -> None:
+    """Do step after step, as far as it goes; the caller is alone with the folder.
+
+    Args:
+        free: nobody else retrains from the same ledger. Letting a model serve that is made needs none of it.
+    """
     state, anew = disk.read(), 0
     if state is None or state.phase not in AT_WORK:
         return
     run = Run(settings, disk, state)
+    if not free and state.phase is not Phase.SWAPPING:
+        _fail(run, BotError("another process retrains from the same ledger: wait until that is done"))
     while run.state.phase in AT_WORK:
         phase = run.state.phase
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -313,6 +314,34 @@ async def test_one_at_a_time(scene: Scene) -> None:
     scene.let_go()
     await scene.phase(Phase.ASKING)
     assert [each[0] for each in scene.began()].count("train") == 1
+
+
+async def test_one_at_a_time_in_all_processes_on_a_ledger(scene: Scene, tmp_path: Path) -> None:
+    """Another process has a data_dir of its own, and its own models; whoever comes second says so."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "data").mkdir(parents=True, mode=0o700)
+    shutil.copy(scene.settings.data_dir / "person.key", elsewhere / "data")
+    (elsewhere / "data" / "blobs").symlink_to(scene.settings.data_dir / "blobs")
+    ledger = scene.settings.database_url
+    settings = load(
+        environ={"WHOSTHAT_MODEL__USE": scene.settings.model.use, "WHOSTHAT_DATABASE__URL": ledger},
+        folder=elsewhere,
+    )
+    scene.order(hold="train")
+    await scene.retraining.start(OPERATOR)
+    await scene.step("train")
+    other = Retraining(settings, "tests.standins.retraining")
+    await other.start(OPERATOR)
+    await scene.until(lambda: (state := other.disk.read()) is not None and state.phase is Phase.FAILED)
+    assert "another process retrains from the same ledger" in (await other.status()).why
+    scene.let_go()
+    await scene.phase(Phase.ASKING)
+    assert [each[0] for each in scene.began()].count("train") == 1
+    assert isinstance(await other.start(OPERATOR), Status), "it is free again"
+    await scene.until(
+        lambda: (state := other.disk.read()) is not None and state.phase in (Phase.ASKING, Phase.FAILED)
+    )
+    assert (await other.status()).phase is Phase.ASKING, other.disk.log.read_text()
 
 
 async def test_killed_it_goes_on_where_it_was(scene: Scene) -> None:
