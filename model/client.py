@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from model import tracing
+from model.asked import Asked
 from model.errors import ModelError, WorkerError, WorkerGone, WorkerMisconfigured
 from model.link import Away, Link
 from model.reasons import Reason
@@ -28,8 +27,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED = 4096  # pictures that were asked about, by the hash of their ends
-_HASHED = 2**22  # bytes; from here on a picture is hashed in a thread, so that the event loop is not held
 _AGAIN = 2.0  # seconds; what is known takes no longer to say
 _LOADING = 600.0  # seconds; a swap may have to download and build the bundle first
 
@@ -79,7 +76,7 @@ class WorkerClient:
         for each in addresses:
             if secret and each.startswith("http:") and beyond_this_machine(each):
                 log.warning("pictures and the secret travel unencrypted to %s", each)
-        self._asked: OrderedDict[bytes, None] = OrderedDict()
+        self._asked = Asked()
         self.restarts: Callable[[], int] = lambda: 0
         """How often the worker had to be started again, as far as whoever starts it tells."""
 
@@ -114,27 +111,26 @@ class WorkerClient:
             "Content-Type": "application/octet-stream",
         }
         if keep:
-            headers[protocol.KEEP] = "1"
+            headers |= {protocol.KEEP: "1", "Accept": f"{protocol.APART}, application/json"}
         seconds = self.deadline if deadline is None else deadline
-        began, key = time.monotonic(), key_of(picture)
-        reply = await self._again(picture, key, headers, seconds)
+        began, tag = time.monotonic(), await self._asked.tag(picture)
+        reply = await self._again(picture, tag, headers, seconds)
         if reply is None:
             left = seconds - (time.monotonic() - began)
             reply = await self._tries.ask("POST", "/v1/identify", picture, headers, left)
-            self._asked[key] = None
-            if len(self._asked) > _REMEMBERED:
-                self._asked.popitem(last=False)
-        return _read(protocol.sight_from_json, reply)
+        sight = _read(protocol.sight_from_json, reply)
+        self._asked.remember(tag, sight.sha256)
+        return sight
 
     async def _again(
-        self, picture: bytes, key: bytes, headers: Mapping[str, str], seconds: float
+        self, picture: bytes, tag: bytes, headers: Mapping[str, str], seconds: float
     ) -> Mapping[str, Any] | None:
         """The reply to a picture that was asked about before, by its hash; None when it has to be sent."""
-        if key not in self._asked or (link := self._routes.choose(key)) is None:
+        if (sha256 := self._asked.sha256(tag)) is None:
             return None
-        self._asked.move_to_end(key)
-        large = len(picture) >= _HASHED
-        sha256 = await asyncio.to_thread(_sha256, picture) if large else _sha256(picture)
+        link = self._routes.choose(key_of(picture) if self._routes.several else b"")
+        if link is None:
+            return None
         headers = {**headers, protocol.SHA256: sha256}
         try:
             reply = await link.ask("POST", "/v1/identify", None, headers, min(seconds / 2, _AGAIN), kept=True)
@@ -232,10 +228,6 @@ def _read(read: Callable[[Mapping[str, Any]], T], reply: Mapping[str, Any]) -> T
         return read(reply)
     except (KeyError, TypeError, ValueError) as error:
         raise WorkerGone("what answers at the worker's address speaks another protocol") from error
-
-
-def _sha256(picture: bytes) -> str:
-    return hashlib.sha256(picture).hexdigest()
 
 
 def _header_safe(key: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
-import json
 import ssl
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from model.errors import PictureError, WorkerGone, WorkerMisconfigured
+from model.line import Lines
 from model.trust import distrust
 from model.worker import protocol
 from model.worker.options import unix_path
@@ -59,6 +59,7 @@ class Link:
         self._base = "http://worker" if self._path else self.address.replace("tcp://", "http://", 1)
         self._headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         self._tls = tls
+        self._lines = Lines(self._path) if self._path else None
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._waiting: dict[asyncio.Timeout, float] = {}  # since when
         self._pulse: asyncio.Task[None] | None = None
@@ -68,6 +69,8 @@ class Link:
         if self._pulse is not None:
             self._pulse.cancel()
             self._pulse = None
+        if self._lines is not None:
+            self._lines.close()
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
             await session.close()
@@ -131,6 +134,9 @@ class Link:
         kept: bool,
     ) -> tuple[int, Any]:
         sent = {**headers, **self._headers, protocol.DEADLINE: str(int(seconds * 1000))}
+        if kept and self._lines is not None and (method, body) == ("POST", None):
+            said = await self._lines.post(path, sent)
+            return said.status, protocol.content(said.type, said.body)
         data = io.BytesIO(body) if body is not None and len(body) >= _STREAMED else body
         async with self._session(fresh, kept).request(
             method,
@@ -140,12 +146,7 @@ class Link:
             allow_redirects=False,
             expect100=body is not None and len(body) >= _ASKED_FIRST,
         ) as reply:
-            text = await reply.read()
-            try:
-                content = json.loads(text)
-            except ValueError:
-                content = None
-            return reply.status, content
+            return reply.status, protocol.content(reply.content_type, await reply.read())
 
     def _read(self, status: int, content: Any) -> Mapping[str, Any]:
         if status == 401:

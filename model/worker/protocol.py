@@ -18,9 +18,10 @@ status    meaning; the body is ``{"reason": ..., "detail": ...}`` for all but 20
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ FAIRNESS_KEY = "X-Fairness-Key"
 KEEP = "X-Keep"
 """``1`` asks for the picture re-encoded, in ``stored``."""
 
+APART = "application/vnd.whosthat.sight"
+"""Who names this in ``Accept`` is sent ``stored`` as it is, behind the JSON: see `sight_apart`."""
+
 SHA256 = "X-Sha256"
 """With no body: the sha256 of a picture that was asked about before. The reply is a sight, or `UNKNOWN`."""
 UNKNOWN = {"unknown": True}
@@ -63,7 +67,9 @@ _BUNDLE_ERRORS: dict[str, type[BundleError]] = {
 def sight_to_json(sight: Sight) -> dict[str, Any]:
     """One reply. The embedding is base64 of little-endian float32, ``stored`` base64 only there if kept."""
     reply: dict[str, Any] = {
-        "ranked": [asdict(one) for one in sight.answer.ranked],
+        "ranked": [
+            {"character": one.character, "probability": one.probability} for one in sight.answer.ranked
+        ],
         "verdict": sight.answer.verdict.value,
         "known": sight.answer.known,
         "confidence": sight.answer.confidence,
@@ -79,11 +85,31 @@ def sight_to_json(sight: Sight) -> dict[str, Any]:
         "milliseconds": round(sight.milliseconds, 3),
         "cached": sight.cached,
         "marks": _base64(sight.marks),
-        "calibration": asdict(sight.calibration),
+        "calibration": {name: getattr(sight.calibration, name) for name in Calibration.__slots__},
     }
     if sight.stored is not None:
         reply |= {"stored": _base64(sight.stored), "stored_format": sight.stored_format}
     return reply
+
+
+def sight_apart(sight: Sight) -> bytes:
+    """One reply as `APART`: the length of the JSON in four bytes, the JSON, what is stored without base64."""
+    said = json.dumps(sight_to_json(replace(sight, stored=None)) | {"stored_format": sight.stored_format})
+    return b"".join((len(said).to_bytes(4, "big"), said.encode(), sight.stored or b""))
+
+
+def content(kind: str, body: bytes) -> Any:
+    """What a body of that type says; None when it says nothing that is read here."""
+    if kind != APART:
+        try:
+            return json.loads(body)
+        except ValueError:
+            return None
+    end = 4 + int.from_bytes(body[:4], "big")
+    said = content("", body[4:end])
+    if isinstance(said, dict) and said.get("stored_format"):
+        said["stored"] = body[end:]
+    return said
 
 
 def sight_from_json(reply: Mapping[str, Any]) -> Sight:
@@ -107,7 +133,7 @@ def sight_from_json(reply: Mapping[str, Any]) -> Sight:
         level=str(reply["level"]),
         milliseconds=float(reply["milliseconds"]),
         cached=bool(reply["cached"]),
-        stored=None if stored is None else base64.b64decode(stored),
+        stored=stored if stored is None or isinstance(stored, bytes) else base64.b64decode(stored),
         stored_format=str(reply.get("stored_format", "")),
         marks=base64.b64decode(reply.get("marks", "")),
         calibration=_calibration(reply.get("calibration", {})),

@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -64,7 +65,7 @@ async def identify(request: web.Request) -> web.Response:
                 return web.json_response(protocol.UNKNOWN)
             outcome = str(known.answer.verdict)
             engine.counters[f"verdict {outcome}"] += 1
-            return await _told(known, id_)
+            return await _told(request, known, id_)
         if (request.content_length or 0) > options.max_bytes:
             raise _too_many(options.max_bytes)
         with engine.admission.enter(key) as ticket:
@@ -76,7 +77,7 @@ async def identify(request: web.Request) -> web.Response:
                 raise DeadlinePassed(f"no answer within {seconds:g} s") from None
         outcome = str(sight.answer.verdict)
         engine.counters[f"verdict {outcome}"] += 1
-        return await _told(sight, id_)
+        return await _told(request, sight, id_)
     except ModelError as error:
         outcome = error.reason
         engine.counters[f"refused {error.reason}"] += 1
@@ -86,7 +87,8 @@ async def identify(request: web.Request) -> web.Response:
         engine.observed.request.observe(seconds)
         # a flood is counted; it shall not fill the log
         level = logging.DEBUG if outcome == "busy" else logging.INFO
-        log.log(level, "looked: %s in %.0f ms", outcome, seconds * 1000)
+        line = partial(log.log, level, "looked: %s in %.0f ms", outcome, seconds * 1000)
+        asyncio.get_running_loop().call_soon(line)  # whoever waits for the answer need not wait for the log
 
 
 async def why(request: web.Request) -> web.Response:
@@ -233,10 +235,14 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refused(500, "trouble", f"the worker has a fault: {type(error).__name__}")
 
 
-async def _told(sight: Sight, id_: str) -> web.Response:
+async def _told(request: web.Request, sight: Sight, id_: str) -> web.Response:
+    headers = {protocol.REQUEST_ID: id_}
+    if sight.stored is not None and protocol.APART in request.headers.get("Accept", ""):
+        body = protocol.sight_apart(sight)
+        return web.Response(body=body, content_type=protocol.APART, headers=headers)
     # the reply may hold a picture: turning it to text is not for the event loop
     text = await asyncio.to_thread(_text, sight) if len(sight.stored or b"") > _LARGE else _text(sight)
-    return web.Response(text=text, content_type="application/json", headers={protocol.REQUEST_ID: id_})
+    return web.Response(text=text, content_type="application/json", headers=headers)
 
 
 def _text(sight: Sight) -> str:

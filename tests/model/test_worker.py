@@ -165,6 +165,14 @@ async def test_a_picture_that_was_asked_about_before_is_not_sent_again(
         assert await known("1") == protocol.UNKNOWN  # nothing was stored of it
         assert (await client.look(data, keep=True)).stored
         assert (await known("1"))["stored"]
+        # who does not know the form with bytes as they are is not sent it, and reads the same
+        headers = {protocol.SHA256: sha256, protocol.KEEP: "1", "Accept": protocol.APART}
+        async with http.post("/v1/identify", headers=headers) as response:
+            assert response.content_type == protocol.APART
+            apart = protocol.sight_from_json(protocol.content(protocol.APART, await response.read()))
+        assert replace(apart, milliseconds=0) == replace(
+            protocol.sight_from_json(await known("1")), milliseconds=0
+        )
         # whatever a client remembers, another model looks again
         await client.swap(str(bundles / "biased"))
         assert await known("1") == protocol.UNKNOWN
@@ -307,6 +315,10 @@ def test_a_sight_survives_the_wire() -> None:
         Calibration(sure=0.7, known=0.3),
     )
     assert protocol.sight_from_json(json.loads(json.dumps(protocol.sight_to_json(sight)))) == sight
+    for each in (sight, replace(sight, stored=None, stored_format=""), replace(sight, stored=b"")):
+        assert protocol.sight_from_json(protocol.content(protocol.APART, protocol.sight_apart(each))) == each
+    assert protocol.content(protocol.APART, b"") is None
+    assert protocol.content("application/json", b"<html>") is None
     info = BundleInfo("b", ("loki", "thor"), Calibration(sure=0.7), {"loki": "Loki"})
     assert protocol.info_from_json(json.loads(json.dumps(protocol.info_to_json(info)))) == info
 
