@@ -46,7 +46,7 @@ None of the picture folders states a licence for its pictures, which are other p
 They are not part of this project and are not passed on. Many of their labels are wrong, in the part called *noisy*
 above all.
 
-The backbone was tuned by its makers for marking what is interesting in a photograph. {_training(about)} The
+The backbone was tuned by its makers for marking what is interesting in a photograph. {_training(about)}{_drawn(about)} The
 head reads the first token and the mean of the others of the layers {_listed(recipe["layers"])} (counted from 0) for a
 linear classifier and for an embedding of {about["embedding"]} numbers. Training pictures: {about["pictures"]["train"]};
 for choosing and calibrating: {about["pictures"]["validation"]}; looked at only once, for the figures
@@ -95,6 +95,16 @@ The ONNX form that serves on CPUs was compared with the torch reference on {agre
 pictures: the same first answer for {agreement.get("top1_agreement", 0):.1%} of them, logits at most
 {agreement.get("max_abs_logit_difference", 0):.1e} apart.
 """
+
+
+def _drawn(about: Mapping[str, Any]) -> str:
+    """What the class for nobody has learned from besides photographs, if anything."""
+    count = about.get("drawn", 0)
+    return (
+        f"\nIts class for nobody has also learned from {count} figures and shapes drawn by code."
+        if count
+        else ""
+    )
 
 
 def _changed(about: Mapping[str, Any]) -> str:
