@@ -30,6 +30,7 @@ PARTS = (
     "overload",
     "holding",
     "cluster",
+    "gpu",
 )
 """Modules of this package, each with ``rows(bench: Bench) -> list[Row]``."""
 

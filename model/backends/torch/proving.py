@@ -4,7 +4,7 @@
 single precision: the bound on first answers is that of *exact*, see `alike`. *Recordings* must give what the
 network gives as it is written, for every size and with batches that do not fill it, see `faithful`. What
 drawn pictures cannot show is how often the answer on a real one changes; on real ones that is measured by
-``python -m tests.bench.gpu --agreement``.
+``python -m tests.bench.gpu_agreement``.
 """
 
 from __future__ import annotations
