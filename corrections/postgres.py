@@ -8,8 +8,10 @@ see one moment (REPEATABLE READ) and wait for nobody.
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
@@ -40,6 +42,9 @@ PASSING = frozenset({
     "0A000",  # a plan that another process's migration made stale
 })  # fmt: skip
 """What goes away when the same is done again."""
+
+TLS_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+"""What libpq knows in an address, and asyncpg there alone: whom to trust, and who we are."""
 
 _GONE = frozenset({"57P01", "57P02", "57P03", "25P03"})  # shut down, crashed, starting, idle for too long
 
@@ -105,6 +110,19 @@ def _several(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value or ()
 
 
+def _trusting(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the options about TLS out, and give them back as asyncpg reads them.
+
+    Raises:
+        BadUrl: there is no such file.
+    """
+    files = {name: given.pop(name) for name in TLS_FILES if name in given}
+    for name, file in files.items():
+        if not Path(file).is_file():
+            raise BadUrl(f"{name} in database.url names a file that is not there")
+    return {"dsn": f"postgresql://?{urlencode(files)}"} if files else {}
+
+
 async def _connect(**given: Any) -> Any:
     """Connect, with what stands in the way said in one sentence.
 
@@ -121,19 +139,27 @@ async def _connect(**given: Any) -> Any:
             database=given.get("database"),
         )
     )
+    given |= _trusting(given)
     try:
         return await asyncpg.connect(**given)
+    except ssl.SSLError as error:
+        why = getattr(error, "verify_message", "") or error.reason or "TLS fails"
+        raise Unwritable(f"{shown} is not trusted: {why}") from None
     except asyncpg.PostgresError as error:
         raise _refused(error.sqlstate or "", shown, str(error)) from None
     except TimeoutError:
         raise Unwritable(f"{shown} does not answer within {CONNECT_SECONDS:g} seconds") from None
     except OSError as error:
         raise Unwritable(f"{shown} does not answer: {error.strerror or 'nobody listens there'}") from None
-    except (TypeError, ValueError, asyncpg.InterfaceError):  # their words may hold what was given
+    except (TypeError, ValueError, asyncpg.InterfaceError) as error:  # their words may hold what was given
+        if "root certificate" in str(error):
+            raise BadUrl("database.url wants to know whom to trust: add &sslrootcert=FILE") from None
         raise BadUrl("database.url has an option that is none of asyncpg's, or a wrong one") from None
 
 
 def _refused(code: str, shown: str, said: str) -> LedgerError:
+    if code == "28000" and "no encryption" in said:
+        return Unwritable(f"{shown} wants TLS: add ?ssl=verify-full, or ?ssl=require, to database.url")
     if code in ("28P01", "28000"):
         return Unwritable(f"{shown} refuses that user or password")
     if code == "3D000":

@@ -26,6 +26,7 @@ from typing import Any, Self
 import asyncpg
 
 from corrections.schema import upgrade
+from tests.standins.certificates import Pair
 
 SECONDS = 120.0
 PASSWORD = "s%c/r:t @1"  # one that has to be quoted in an address
@@ -56,11 +57,13 @@ def binaries() -> Path | None:
 class Server:
     """Use as a context manager; databases are made one by one from a migrated template.
 
+    ``pair``: its certificate and key; whoever comes over the network without TLS is then sent away.
     ``settings`` are the server's own, in place of those that only tests can afford (``fsync="on"``).
     """
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, *, pair: Pair | None = None, **settings: str) -> None:
         self._settings = _SETTINGS | settings
+        self._pair = pair
         folder = binaries()
         assert folder is not None, "see binaries"
         self._bin = folder
@@ -146,6 +149,8 @@ class Server:
             "--auth=scram-sha-256", f"--pwfile={words}", "--no-sync",
         ]  # fmt: skip
         subprocess.run(initdb, check=True, capture_output=True, cwd=self._home, timeout=SECONDS, **self._as)
+        if self._pair is not None:
+            self._with_tls(data, self._pair)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -166,6 +171,15 @@ class Server:
         self._admin = self._run(self._connected())
         self.execute(f"CREATE DATABASE {TEMPLATE}")
         self._run(upgrade(self.url(TEMPLATE)))
+
+    def _with_tls(self, data: Path, pair: Pair) -> None:
+        shutil.copyfile(pair.cert, data / "server.crt")
+        shutil.copyfile(pair.key, data / "server.key")  # the names that it looks for
+        (data / "server.key").chmod(0o600)
+        (data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
+        self._settings = self._settings | {"ssl": "on"}
+        if "user" in self._as:
+            os.chown(data / "server.key", self._as["user"], self._as["group"])
 
     async def _connected(self) -> asyncpg.Connection:
         end = time.monotonic() + SECONDS
