@@ -7,11 +7,15 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+from corrections.duties import SPACE
+from corrections.engine import create_engine
 from tests.e2e.running import Bot, discord_settings, running_bot
 from tests.standins.discord import DiscordStandin
 from tests.standins.discord.people import Channel, Guild, User
 from tests.standins.drawings import drawing
+from tests.standins.postgres import Server
 
 SHARDS = 3
 Place = tuple[Guild, Channel, User]
@@ -122,6 +126,63 @@ async def test_shards_in_two_processes_on_one_ledger_and_one_shard_twice(
         await discord.wait_ready(identifies=4, timeout=90)
         await answered(discord, places[2], "blue", "Captain America")
         await answered(discord, places[2], "green", "Hulk")
+
+
+async def test_shards_in_two_processes_on_one_postgres(tmp_path: Path, bundle: Path, server: Server) -> None:
+    """What is said in one process counts in the other; a shard that both have answers once all the same."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    ledger = {"WHOSTHAT_DATABASE__URL": server.fresh(), "WHOSTHAT_DISCORD__SHARDS": "3"}
+
+    async def rows(query: str) -> list[tuple[Any, ...]]:
+        engine = create_engine(ledger["WHOSTHAT_DATABASE__URL"])
+        async with engine.connect() as connection:
+            found = [tuple(row) for row in await connection.exec_driver_sql(query)]
+        await engine.dispose()
+        return found
+
+    async with servers() as (discord, places), AsyncExitStack() as stack:
+
+        async def bot(folder: Path, shards: str) -> Bot:
+            settings = discord_settings(discord, **ledger, WHOSTHAT_DISCORD__SHARD_IDS=shards)
+            return await stack.enter_async_context(running_bot(folder, bundle, **settings))
+
+        async def clicked(place: Place, name: str, label: str) -> None:
+            guild, channel, _ = place
+            click = await guild.member(name).click(discord.replies(channel)[-1], label)
+            assert (await click.response()).message.content
+
+        begun = await bot(first, "0,1")
+        await discord.wait_ready(identifies=2, timeout=90)
+        (second / "data").mkdir(parents=True, mode=0o700)
+        shutil.copy(first / "data" / "person.key", second / "data")
+        (second / "data" / "blobs").symlink_to(first / "data" / "blobs")
+        await bot(second, "1,2")  # the middle one is a mistake
+        await discord.wait_ready(identifies=4, timeout=90)
+        for place in places:
+            await answered(discord, place, "red", "Iron Man")
+        for place in places[:1] + places[2:]:  # one process each; the mistake would hear of a click twice
+            await clicked(place, "ben", "Right")
+            await clicked(place, "cat", "Right")
+            _, channel, _ = place
+            await discord.wait_until(
+                lambda channel=channel: any(
+                    "2" in each.label for each in discord.replies(channel)[-1].buttons
+                ),  # type: ignore[misc]
+                timeout=60,
+                what="the count on the button",
+            )
+        posts = "SELECT count(*), count(DISTINCT message), count(DISTINCT blob_id) FROM posts"
+        assert await rows(posts) == [(3, 3, 1)]
+        assert await rows("SELECT count(*), count(DISTINCT person_id) FROM votes") == [(4, 4)]
+        sweeping = (
+            "SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' "
+            f"AND objsubid = 2 AND classid = {SPACE} AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        assert await rows(sweeping) == [(1,)]
+        await begun.kill()  # -9: the other goes on, and nobody waits for a lock of the dead
+        await answered(discord, places[2], "blue", "Captain America")
+        await answered(discord, places[1], "green", "Hulk")
 
 
 async def test_a_429_of_a_proxy_is_waited_for_from_the_first_call_on(tmp_path: Path, bundle: Path) -> None:
