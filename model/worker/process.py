@@ -12,7 +12,7 @@ Logs go to stderr.
 from __future__ import annotations
 
 import asyncio
-import json
+import gc
 import logging
 import os
 import signal
@@ -20,22 +20,22 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from model.choosing import Chooser, Wish
+from model.choosing import Chooser
 from model.errors import ModelError, WorkerError
-from model.tracing import Traced
 from model.types import BundleInfo
 from model.versions import Versions
+from model.worker.ahead import Ahead, wish_of
 from model.worker.engine import Engine
 from model.worker.following import Follower
 from model.worker.guard import Certificate, check_reach
 from model.worker.measuring import Measuring
 from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions, unix_path
+from model.worker.saying import log_to_stderr, say, say_progress
 from model.worker.server import make_app
 
 log = logging.getLogger(__name__)
@@ -44,16 +44,25 @@ FAILED = 3  # the exit status of a worker that could not start and has said why
 BACKLOG = 1024  # connections that may wait to be taken, while the event loop is at something else
 
 
-def run_worker(options: WorkerOptions, make_engine: Callable[..., Engine] = Engine) -> int:
-    """Serve until SIGTERM, SIGINT or, if asked for, the end of stdin; returns the exit status."""
-    _log_to_stderr(json_lines=options.json_log)
-    return asyncio.run(_Process(options, make_engine).run())
+def run_worker(
+    options: WorkerOptions, make_engine: Callable[..., Engine] = Engine, ahead: Ahead | None = None
+) -> int:
+    """Serve until SIGTERM, SIGINT or, if asked for, the end of stdin; returns the exit status.
+
+    Args:
+        ahead: the model, where loading it has begun.
+    """
+    log_to_stderr(json_lines=options.json_log)
+    return asyncio.run(_Process(options, make_engine, ahead).run())
 
 
 class _Process:
-    def __init__(self, options: WorkerOptions, make_engine: Callable[..., Engine]) -> None:
+    def __init__(
+        self, options: WorkerOptions, make_engine: Callable[..., Engine], ahead: Ahead | None
+    ) -> None:
         self.options = options
         self._make_engine = make_engine
+        self._ahead = ahead
         self.stopping = asyncio.Event()
         self.orphaned = False
         self._open = ExitStack()
@@ -63,13 +72,17 @@ class _Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        try:
-            chooser = Chooser(wish_of(self.options), Path(self.options.models_dir))
-        except ModelError as error:
-            log.error("%s", error)
-            _say(f"failed {type(error).__name__} {error}")
-            return FAILED
-        engine = self._make_engine(self.options, load=chooser.load)
+        if self._ahead is not None:
+            chooser = self._ahead.chooser
+            engine = self._make_engine(self.options, load=self._ahead.load, check=self._ahead.check)
+        else:
+            try:
+                chooser = Chooser(wish_of(self.options), Path(self.options.models_dir))
+            except ModelError as error:
+                log.error("%s", error)
+                say(f"failed {type(error).__name__} {error}")
+                return FAILED
+            engine = self._make_engine(self.options, load=chooser.load)
         runner = web.AppRunner(
             make_app(engine),
             handler_cancellation=True,  # nobody waits for the answer to a closed connection
@@ -90,7 +103,9 @@ class _Process:
             await asyncio.wait((loading, stop), return_when=asyncio.FIRST_COMPLETED)
             if loading.done():
                 info = loading.result()
-                _say(f"ready {url}")
+                gc.freeze()  # what is there by now stays: no later collection has to look through it
+                gc.enable()
+                say(f"ready {url}")
                 log.info("ready with %s on %s", info.id, url)
                 if follower is not None:
                     following = asyncio.create_task(follower.watch())
@@ -103,7 +118,7 @@ class _Process:
                 await asyncio.gather(loading, return_exceptions=True)
         except ModelError as error:
             log.error("%s", error)
-            _say(f"failed {type(error).__name__} {error}")
+            say(f"failed {type(error).__name__} {error}")
             status = FAILED
         finally:
             log.info("stopping, %d in flight", len(engine.admission))
@@ -117,7 +132,7 @@ class _Process:
             for task in (watch, stop, following, self._renewing):
                 if task is not None:
                     task.cancel()
-        if engine.loading:  # a thread in the middle of loading would hold the process
+        if engine.loading or (self._ahead is not None and self._ahead.loading):
             sys.stderr.flush()
             os._exit(status)
         return status
@@ -188,43 +203,9 @@ class _Process:
         self.stopping.set()
 
 
-def wish_of(options: WorkerOptions) -> Wish:
-    """What is asked of the choice of a level, a backend and threads."""
-    return Wish(options.backend, options.level, options.threads, options.target)
-
-
 async def _warm(engine: Engine, use: str, follower: Follower | None) -> BundleInfo:
     decoders = asyncio.create_task(engine.start())
     try:
-        return await (follower.start(_say_progress) if follower else engine.load(use, _say_progress))
+        return await (follower.start(say_progress) if follower else engine.load(use, say_progress))
     finally:
         await decoders
-
-
-def _say(line: str) -> None:
-    with suppress(OSError, ValueError):  # nobody reads any more
-        sys.stdout.write(line.replace("\n", " ") + "\n")
-        sys.stdout.flush()
-
-
-def _say_progress(what: str, fraction: float) -> None:
-    _say(f"progress {fraction:.3f} {what}")
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        if trace := getattr(record, "trace", ""):
-            line["id"] = trace
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
-def _log_to_stderr(*, json_lines: bool) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(trace)s]: %(message)s")
-    handler.setFormatter(_JsonLines() if json_lines else plain)
-    handler.addFilter(Traced())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
