@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,7 @@ from model.preprocess import Floats, Pixels
 from model.types import LEVELS
 
 if TYPE_CHECKING:
-    from model.classifier import Output
+    from model.classifier import Output, Running
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +28,10 @@ INPUT, OUTPUTS = "pixel_values", ["logits", "embedding"]
 
 
 class OnnxClassifier:
-    """A bundle's ``model.onnx``, or that of a faster level, see `model.classifier.Classifier`."""
+    """A bundle's ``model.onnx``, or that of a faster level.
+
+    See `model.classifier.Classifier` and `model.classifier.Ahead`; runs may be under way in several threads.
+    """
 
     backend = "onnx"
 
@@ -55,6 +61,9 @@ class OnnxClassifier:
             self.source, self.info = found.path, found.info
         self.prepared = prepared(self.source, models_dir) if models_dir is not None else None
         self.preprocess = bundle.preprocess
+        # With the threads of one run some of them wait for the others at every layer: a second run fills that
+        # time where several pictures wait. Whoever gave one thread wants one core to be taken.
+        self.ahead = 1 if threads == 1 else 2
         self._session = self._opened(bundle, threads)
         inputs = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]
@@ -98,6 +107,19 @@ class OnnxClassifier:
         parts = [self._run(values[row : row + 1]) for row in rows] or [self._run(values)]
         logits, embedding = (np.concatenate(each) for each in zip(*parts, strict=True))
         return Output(np.asarray(logits, np.float32), np.asarray(embedding, np.float32))
+
+    def begin(self, pictures: Sequence[Pixels]) -> Running:
+        """See `model.classifier.Ahead`."""
+        found: Future[Output] = Future()
+
+        def run() -> None:
+            try:
+                found.set_result(self(np.stack(pictures)))
+            except Exception as error:  # for whoever waits for the result
+                found.set_exception(error)
+
+        threading.Thread(target=run, name="run", daemon=True).start()  # one that hangs holds no process
+        return found
 
     def _run(self, values: Floats) -> list[Floats]:
         found: list[Floats] = self._session.run(OUTPUTS, {INPUT: values})

@@ -25,6 +25,8 @@ from model.worker.options import WorkerOptions, parse
 from model.worker.process import run_worker
 
 SIDE, WIDTH = 32, 384
+LOOKED = 224
+"""The side of what is decoded, where it is."""
 
 
 class Stub:
@@ -33,10 +35,10 @@ class Stub:
     info = BundleInfo("stub", ("loki", "thor", NOBODY))
     level = "exact"
     backend = "stub"
-    preprocess = Preprocess(height=SIDE, width=SIDE)
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, side: int = SIDE) -> None:
         self.seconds = seconds
+        self.preprocess = Preprocess(height=side, width=side)
 
     def __call__(self, pixels: Pixels) -> Output:
         """Zeros for every picture, in the same time for all of them together."""
@@ -64,7 +66,7 @@ class Blind(Decoders):
 def engine(seconds: float, blind: bool, options: WorkerOptions, **_: object) -> Engine:
     """The worker's engine with a stub in it, whatever it would load."""
     decoders = Blind(DecoderOptions(children=options.decoders)) if blind else None
-    return Engine(options, load=lambda *_, **__: Stub(seconds), decoders=decoders)
+    return Engine(options, load=lambda *_, **__: Stub(seconds, SIDE if blind else LOOKED), decoders=decoders)
 
 
 if __name__ == "__main__":

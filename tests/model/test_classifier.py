@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from model.answering import answer
-from model.classifier import load_classifier
+from model.classifier import Ahead, load_classifier
 from model.errors import BackendMissing, BundleDamaged, BundleError, BundleMissing
 from model.preprocess import to_pixels
 from model.types import NOBODY, Verdict
@@ -51,6 +51,26 @@ def test_one_at_a_time_is_the_same_as_a_batch(tmp_path: Path) -> None:
         alone = classifier(batch[index : index + 1])
         assert np.allclose(alone.logits[0], together.logits[index], atol=1e-5)
         assert np.allclose(alone.embedding[0], together.embedding[index], atol=1e-5)
+
+
+def test_two_runs_at_a_time_say_what_each_says_alone(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "tiny", slow=20)
+    classifier = load_classifier(str(bundle), models_dir=tmp_path, threads=2)
+    assert isinstance(classifier, Ahead)
+    assert classifier.ahead == 2
+    pictures = [to_pixels(picture(colour), classifier.preprocess) for colour in COLOURS]
+    alone = [classifier(pixels[None]).logits[0] for pixels in pictures]
+    runs = [classifier.begin([pixels]) for pixels in pictures]
+    for run, expected in zip(runs, alone, strict=True):
+        np.testing.assert_allclose(run.result().logits[0], expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="need at least one array"):
+        classifier.begin([]).result()  # what goes wrong in the thread is told to who waits
+
+
+def test_one_thread_is_one_core(tmp_path: Path) -> None:
+    classifier = load_classifier(str(tiny_bundle(tmp_path / "tiny")), models_dir=tmp_path, threads=1)
+    assert isinstance(classifier, Ahead)
+    assert classifier.ahead == 1
 
 
 def test_a_bundle_without_nobody_knows_everybody(tmp_path: Path) -> None:
