@@ -1,22 +1,39 @@
 """Remakes capacity.md and its picture from capacity.toml: ``python docs/capacity.py``.
 
 With ``--set KEY=VALUE`` (any number of them) the sheet for your own figures is printed, nothing is written.
+``--measure`` first has `tests.bench.capacity` measure this machine (some two minutes when it does nothing
+else), ``--measured FILE`` takes the JSON of such a run, and the figures are put into capacity.toml.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
+import re
+import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 DAY = 86400.0
 SERVERS = (1, 100, 1_000, 10_000, 100_000, 1_000_000)
 Inputs = Mapping[str, Mapping[str, float]]
+MEASURED = {
+    "CPU to decode, keep and prepare a picture of 1920 x 1080": "small.decode_ms",
+    "CPU of the worker a picture, decoding and keeping in it": "small.worker_ms",
+    "CPU of the bot's own process a picture, on Discord": "small.bot_ms",
+    "CPU of an answer in SQLite, the database's own in it": "ledger.sqlite_answer_ms",
+    "CPU of a vote in SQLite": "ledger.sqlite_vote_ms",
+    "CPU of an answer in PostgreSQL, the database's own in it": "ledger.postgres_answer_ms",
+    "CPU of a vote in PostgreSQL": "ledger.postgres_vote_ms",
+}
+"""Rows of the bench and where their medians belong."""
 
 
 def read() -> dict[str, dict[str, float]]:
@@ -327,12 +344,54 @@ def drawing(given: Inputs | None = None) -> str:
     return "\n".join(out) + "\n"
 
 
+# -- what was measured ----------------------------------------------------------------------------
+
+
+def measure() -> list[dict[str, Any]]:
+    """The rows of the bench, measured now."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "bench.json"
+        command = [sys.executable, "-m", "tests.bench", "--only", "capacity", "--out", str(out)]
+        subprocess.run(command, cwd=HERE.parent, check=True)  # noqa: S603  # our own command
+        found: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))
+    return found
+
+
+def taken_over(toml: str, rows: list[dict[str, Any]]) -> str:
+    """capacity.toml with the medians of a run in it, comments and all else as they were.
+
+    Raises:
+        ValueError: there is nothing in those rows that the sheet is computed from.
+    """
+    medians = {MEASURED[row["name"]]: float(row["median"]) for row in rows if row["name"] in MEASURED}
+    if not medians:
+        raise ValueError("none of these rows is one that the sheet is computed from")
+    section, lines = "", []
+    for line in toml.splitlines():
+        if heading := re.fullmatch(r"\[(\w+)\]", line):
+            section = heading[1]
+        name, equals, _ = line.partition(" = ")
+        median = medians.get(f"{section}.{name}") if equals else None
+        lines.append(line if median is None else f"{name} = {median:.1f}")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Write the page and its picture, or print a page for other figures."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--measure", action="store_true", help="measure this machine first")
+    parser.add_argument("--measured", type=Path, metavar="FILE", help="take what such a run has written")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="assumed.peak=6")
+    arguments = parser.parse_args()
+    if arguments.measure or arguments.measured:
+        toml = HERE / "capacity.toml"
+        rows = measure() if arguments.measure else json.loads(arguments.measured.read_text(encoding="utf-8"))
+        try:
+            toml.write_text(taken_over(toml.read_text(encoding="utf-8"), rows), encoding="utf-8")
+        except ValueError as error:
+            parser.error(str(error))
     given = read()
-    chosen = parser.parse_args().set
+    chosen = arguments.set
     for each in chosen:
         key, _, value = each.partition("=")
         section, _, name = key.partition(".")

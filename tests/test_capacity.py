@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +118,32 @@ def test_other_figures_are_printed_and_nothing_is_written(tmp_path: Path) -> Non
         result = said("--set", wrong)
         assert result.returncode == 2, wrong
         assert "Traceback" not in result.stderr
+
+
+def test_what_was_measured_is_taken_over_and_nothing_else_changes(capacity: Any) -> None:
+    toml = (DOCS / "capacity.toml").read_text(encoding="utf-8")
+    rows = [
+        {"name": "CPU to decode, keep and prepare a picture of 1920 x 1080", "median": 7.04},
+        {"name": "CPU of a vote in PostgreSQL", "median": 12.0},
+        {"name": "pictures a second", "median": 99.0},
+    ]
+    changed_toml = capacity.taken_over(toml, rows)
+    before, after = tomllib.loads(toml), tomllib.loads(changed_toml)
+    assert after["small"].pop("decode_ms") == 7.0
+    assert after["ledger"].pop("postgres_vote_ms") == 12.0
+    del before["small"]["decode_ms"], before["ledger"]["postgres_vote_ms"]
+    assert after == before
+    assert len(changed_toml.splitlines()) == len(toml.splitlines())
+    with pytest.raises(ValueError, match="none of these rows"):
+        capacity.taken_over(toml, rows[2:])
+
+
+def test_the_bench_has_the_rows_that_are_taken_over(capacity: Any) -> None:
+    """Their names are written in both places; those of the ledgers are made of the database's."""
+    bench = (ROOT / "tests" / "bench" / "capacity.py").read_text(encoding="utf-8")
+    for name, key in capacity.MEASURED.items():
+        for database in ("SQLite", "PostgreSQL"):
+            name = name.replace(f" in {database}", " in {name}")
+        assert f'"{name}"' in bench, name
+        section, _, figure = key.partition(".")
+        assert figure in capacity.read()[section]
