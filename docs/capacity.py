@@ -385,10 +385,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.measure or arguments.measured:
         toml = HERE / "capacity.toml"
-        rows = measure() if arguments.measure else json.loads(arguments.measured.read_text(encoding="utf-8"))
         try:
+            rows = measure() if arguments.measure else json.loads(arguments.measured.read_text("utf-8"))
             toml.write_text(taken_over(toml.read_text(encoding="utf-8"), rows), encoding="utf-8")
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             parser.error(str(error))
     given = read()
     chosen = arguments.set
