@@ -65,7 +65,7 @@ class Worker(Section):
     threads: int = Field(0, ge=0, le=256)
     decoders: int = Field(0, ge=0, le=64)
     queue: int = Field(64, ge=1, le=10_000)
-    batch: int = Field(32, ge=1, le=1024)
+    batch: int = Field(64, ge=1, le=1024)
     deadline_seconds: float = Field(20.0, gt=0, le=600, allow_inf_nan=False)
     max_mebibytes: int = Field(20, ge=1, le=256)
     max_megapixels: int = Field(64, ge=1, le=400)
@@ -211,6 +211,7 @@ class Training(Section):
     base: str = ""
     pictures: str = ""
     evaluation: str = ""
+    levels: bool = True
     auto_promote: bool = False
     communities: Strings = ()
     kept_versions: int = Field(3, ge=1, le=1000)

@@ -42,10 +42,10 @@ class ClusterOptions:
     def busy(self) -> int:
         """Pictures under way that keep one replica busy: its batches fill before there is another.
 
-        On a GPU a batch of 32 is on the device while the next one is decoded; on a CPU, where batches do not
+        On a GPU a batch of 64 is on the device while the next one is decoded; on a CPU, where batches do not
         pay, one picture is looked at while the next ones are decoded.
         """
-        return self.ongoing or (64 if self.gpus else 4)
+        return self.ongoing or (128 if self.gpus else 4)
 
 
 def serve_config(

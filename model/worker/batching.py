@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from statistics import median
 
-MOST = 32
+MOST = 64
 """Pictures in a batch, at most, unless somebody says otherwise."""
 LONGEST_WAIT = 0.005
 """Seconds that a picture is kept waiting for a fuller batch, at most."""

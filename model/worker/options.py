@@ -43,7 +43,7 @@ class WorkerOptions:
     queue: int = 128
     per_key: int = 0
     queue_bytes: int = 512 * 2**20
-    batch: int = 32
+    batch: int = 64
     deadline: float = 30.0
     longest_deadline: float = 300.0
     decoders: int = 0

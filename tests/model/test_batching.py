@@ -194,3 +194,43 @@ def test_a_classifier_may_bound_its_batches(most: int | None, own: int | None, s
         device.batch = own  # type: ignore[attr-defined]
     batching = batching_of(device, most)
     assert max(played(batching, constant, 500)) == size
+
+
+def card(launch: float, full: int, each: float) -> Curve:
+    """A GPU: a run's own cost, the time of a picture where all of it is busy, and how many make it so.
+
+    Below that a run costs what a full one costs: parts of the card are idle.
+    """
+    return lambda count: launch + each * max(full, -(-count // 8) * 8)
+
+
+@pytest.mark.parametrize(
+    ("curve", "size"),
+    [
+        (card(0.002, 64, 0.0002), 64),  # a large card and a small network
+        (card(0.001, 24, 0.0002), 32),  # 64 would give 1.07 times as much
+        (card(0.001, 8, 0.001), 8),  # a small card: eight pictures keep it busy
+    ],
+)
+def test_on_a_gpu_it_grows_until_the_card_is_busy(curve: Curve, size: int) -> None:
+    for seed in range(20):
+        dice = random.Random(seed)
+        batching = Batching(64)
+        played(batching, lambda count, dice=dice: curve(count) * dice.lognormvariate(0, 0.03), 400)
+        assert batching.size == size, seed
+    # sooner than anybody notices: all runs until then, at a few milliseconds each
+    batching, seconds = Batching(64), 0.0
+    while batching.size < size:
+        count = batching.take(1000)
+        batching.took(count, curve(count))
+        seconds += curve(count)
+    assert seconds < 4
+
+
+@given(launch=st.floats(0.0003, 0.01), full=st.integers(1, 64), each=st.floats(0.00005, 0.002))
+def test_on_any_gpu_three_quarters_of_its_best_rate_are_had(launch: float, full: int, each: float) -> None:
+    curve = card(launch, full, each)
+    batching = Batching(64)
+    played(batching, curve, 4000)
+    best = max(size / curve(size) for size in (1, 2, 4, 8, 16, 32, 64))
+    assert batching.size / curve(batching.size) > 0.74 * best

@@ -166,10 +166,11 @@ def load_torch(
 def _on_cuda(plan: Plan, whole: Whole, pixels: Pixels, classes: int, width: int) -> tuple[Runner, Lanes]:
     from model.backends.torch.cuda import CudaRecorder, CudaSlot
 
-    stream = torch.cuda.Stream(plan.device)  # type: ignore[no-untyped-call]
+    recorder = CudaRecorder(plan.device)
+    stream = recorder.stream
     copies = torch.cuda.Stream(plan.device)  # type: ignore[no-untyped-call]
     with torch.cuda.stream(stream):  # what is tried out now runs where it will be run
-        runner = _recorded(plan, whole, CudaRecorder(stream), pixels, classes)
+        runner = _recorded(plan, whole, recorder, pixels, classes)
     stream.synchronize()
     picture = (pixels.shape[1], pixels.shape[2])
     slots = [CudaSlot(runner, runner.most, picture, width, stream, copies) for _ in range(plan.depth)]

@@ -7,8 +7,11 @@ compared with the network as it is written before anybody gets an answer from it
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
+from functools import partial
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -20,6 +23,8 @@ from model.preprocess import Floats, Pixels
 WARM = 3
 """Runs before one is recorded: libraries choose their kernels and take their memory in the first ones."""
 _RECORDING = threading.Lock()  # one recording at a time in a process, as torch wants it
+_STREAMS = 32  # of one priority that torch has
+_TAKEN: WeakValueDictionary[int, CudaRecorder] = WeakValueDictionary()
 
 
 def half(device: torch.device) -> torch.dtype:
@@ -51,33 +56,52 @@ class CudaRecorder:
     """CUDA graphs, all recorded and played on one stream, with one pool of memory.
 
     Graphs of one pool may overwrite one another's results: on one stream each is played, and its result
-    copied away, before the next begins.
+    copied away, before the next begins. No other recorder that is in use has the same stream: torch hands out
+    32 of them in turns, keeps memory for products of matrices by stream, and gives it back when a graph that
+    was recorded on it ends (pytorch issue 193402).
     """
 
-    def __init__(self, stream: torch.cuda.Stream) -> None:
-        self._stream = stream
+    def __init__(self, device: torch.device) -> None:
+        for _ in range(_STREAMS):
+            self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            if self.stream.cuda_stream not in _TAKEN:
+                break
+        else:
+            raise RuntimeError("every stream of this GPU is in use")
+        _TAKEN[self.stream.cuda_stream] = self
         self._pool = torch.cuda.graph_pool_handle()
 
     def record(self, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         """See `model.backends.torch.runners.Recorder`. The result is played on the current stream."""
         with _RECORDING, torch.inference_mode():
-            self._stream.wait_stream(torch.cuda.current_stream(self._stream.device))
-            with torch.cuda.stream(self._stream):
+            self.stream.wait_stream(torch.cuda.current_stream(self.stream.device))
+            with torch.cuda.stream(self.stream):
                 for _ in range(WARM):
                     work()
-            self._stream.synchronize()
+            self.stream.synchronize()
             graph = torch.cuda.CUDAGraph()
-            # another bundle may serve from another thread meanwhile: what that one does is no error here
-            with torch.cuda.graph(
-                graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
-            ):
-                rows = work()
-            return graph.replay, rows
+            collecting = gc.isenabled()
+            gc.disable()  # what it would free in this thread may be a bundle of before, and its graphs
+            try:
+                # another bundle may serve from another thread meanwhile: what that one does is no error here
+                with torch.cuda.graph(
+                    graph, pool=self._pool, stream=self.stream, capture_error_mode="thread_local"
+                ):
+                    rows = work()
+            finally:
+                if collecting:
+                    gc.enable()
+            return partial(_play, graph, self), rows
 
     def forget(self) -> None:
         """See `model.backends.torch.runners.Recorder`."""
         self._pool = torch.cuda.graph_pool_handle()
         torch.cuda.empty_cache()
+
+
+def _play(graph: torch.cuda.CUDAGraph, recorder: CudaRecorder) -> None:
+    """Whoever has a recording keeps its recorder, and with it the stream."""
+    graph.replay()
 
 
 class CudaSlot:
@@ -106,7 +130,8 @@ class CudaSlot:
         self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
         # whoever waits for it sleeps: the processor is for the decoders
         self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
-        torch.cuda.synchronize(stream.device)  # the zeros lie there before another stream writes over them
+        # the zeros lie there before another stream writes over them
+        torch.cuda.current_stream(stream.device).synchronize()
 
     def start(self, count: int) -> None:
         """See `model.backends.torch.lanes.Slot`."""

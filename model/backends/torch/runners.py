@@ -37,7 +37,10 @@ class Recorder(Protocol):
     """Records what a device is told to do."""
 
     def record(self, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-        """Something that does ``work`` again on the same memory, and where its result lies then."""
+        """Something that does ``work`` again on the same memory, and where its result lies then.
+
+        What ``work`` reads, weights and input, has to be kept by whoever asks for it.
+        """
         ...
 
     def forget(self) -> None:
@@ -81,6 +84,7 @@ class Recorded:
             torch.OutOfMemoryError: it has no room for a single one.
             RuntimeError: the network cannot be recorded.
         """
+        self._whole = whole  # a recording knows the addresses of the weights, and does not keep them
         self._plays: dict[int, tuple[Callable[[], None], Tensor]] = {}
         left = sorted(set(buckets), reverse=True)
         while True:
@@ -93,7 +97,8 @@ class Recorded:
                 if not out_of_memory(error) or len(left) == 1:
                     raise
                 self._plays.clear()
-                del self._input, error
+                self._input = torch.empty(0)
+                del error  # it knows the frames, and they the memory
                 recorder.forget()
                 log.warning("the device has no room for %d pictures at a time", left[0])
                 left = left[1:]
