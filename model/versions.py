@@ -256,7 +256,10 @@ def write_atomically(path: Path, text: str) -> None:
 
 def _files_of(bundle: Bundle) -> list[Path]:
     if bundle.manifest:
-        return [bundle.folder / name for name in (*bundle.manifest["files"], MANIFEST)]
+        from model.bundle import LEVEL_FILES
+
+        levels = [path for name in LEVEL_FILES.values() if (path := bundle.folder / name).is_file()]
+        return [*(bundle.folder / name for name in (*bundle.manifest["files"], MANIFEST)), *levels]
     found = {path for pattern in TAKEN_IN for path in bundle.folder.glob(pattern) if path.is_file()}
     return sorted(found)
 

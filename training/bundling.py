@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ def write_bundle(
     about: Mapping[str, Any] | None = None,
     name: str = "",
     step: Step = lambda _: None,
+    beside: Callable[[Path], None] = lambda _: None,
 ) -> BundleInfo:
     """Write weights, configs, ONNX, card, drawings and manifest to a new folder ``out``.
 
@@ -73,6 +74,7 @@ def write_bundle(
         confusion: labels and answers, as classes.
         about: what else the card says, see `training.card.card`.
         step: called with a number of compared pictures.
+        beside: called with the whole folder before it takes its place: what else belongs beside the bundle.
 
     Returns:
         the info with its id.
@@ -120,6 +122,7 @@ def write_bundle(
             metrics=_json(metrics),
             compiled={ONNX: {"backend": "onnx", "level": "exact", **agreement}},
         )
+        beside(draft)
     return info
 
 

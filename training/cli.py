@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from training.cli_levels import levels
+from training import cli_levels
 
 app = typer.Typer(invoke_without_command=True)
-app.command()(levels)
+app.command()(cli_levels.levels)
 
 Recipe = Literal["head", "adapter", "full"]
 
@@ -47,6 +47,9 @@ def train(
     least: Annotated[
         int, typer.Option(min=1, help="New characters with fewer pictures to learn from are left out.")
     ] = 5,
+    levels: Annotated[
+        bool, typer.Option(help="Also make faster levels of it: a look at up to 500 pictures for each form.")
+    ] = True,
     cache: Annotated[Path | None, typer.Option(help="Where what the backbone saw is kept.")] = None,
     models: Annotated[Path | None, typer.Option(help="Where models from elsewhere are kept.")] = None,
     progress: Annotated[
@@ -83,6 +86,7 @@ def train(
             values=tuple((name, value) for name, _, value in pairs),
             least=least,
             sources=tuple(sources or ()),
+            levels=levels,
             **({"cache": cache} if cache else {}),
             **({"models_dir": models} if models else {}),
         )

@@ -45,6 +45,7 @@ class Order:
     models_dir: Path = field(default_factory=lambda: Path.home() / ".cache" / "whosthat" / "models")
     least: int = LEAST
     sources: tuple[str, ...] = ()
+    levels: bool = True
 
 
 def train(
@@ -101,7 +102,7 @@ def train(
             trained: Trained = module.run(job, recipe)
             if not first_process():
                 return None
-            info = _write(order, job, recipe, trained, data, threads)
+            info = _write(order, job, recipe, trained, data, threads, say)
         lock.done = True
     say(f"{info.id} is written to {order.out}, after {time.monotonic() - started:.0f} s")
     return info
@@ -218,9 +219,18 @@ def _check_place(out: Path) -> None:
         raise RunError(f"{out} is there already; name a folder that is not")
 
 
-def _write(order: Order, job: Job, recipe: Any, trained: Trained, data: str, threads: int) -> BundleInfo:
+def _write(
+    order: Order,
+    job: Job,
+    recipe: Any,
+    trained: Trained,
+    data: str,
+    threads: int,
+    say: Callable[[str], None],
+) -> BundleInfo:
     import random
 
+    from training.bundle_levels import with_levels
     from training.bundling import write_bundle
     from training.networks import Finished
 
@@ -270,4 +280,5 @@ def _write(order: Order, job: Job, recipe: Any, trained: Trained, data: str, thr
                 "command": f"whosthat train --recipe {order.recipe}",
             },
             step=step,
+            beside=lambda folder: with_levels(folder, job, threads, say) if order.levels else None,
         )

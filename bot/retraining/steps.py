@@ -132,6 +132,7 @@ def train(run: Run) -> State:
     order += ["--base", chosen.base or settings.model.use, "--recipe", chosen.recipe]
     order += ["--out", str(disk.candidate), "--models", str(settings.models_dir)]
     order += ["--cache", str(disk.work / "cache"), "--progress", "json"]
+    order += [] if chosen.levels else ["--no-levels"]
     phases: list[str] = []
 
     def on_line(line: str) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from model.levels.merging import Merge
+from model.preprocess import Floats
 
 EDITION = 1
 """Counts up when the same form is written in another way, so that figures of before are no longer taken."""
@@ -23,12 +28,17 @@ class Form:
         floats: linear layers that stay as they are, such as ``11.down``; see `model.levels.writing`.
         merge: how many pairs of tokens each layer merges, see `model.levels.merging`; empty: none.
         proportional: a merged token is attended to as many times as it has been tokens (Bolya et al., 3.2).
+        smooth: by normalisation (``3.before`` that of attention, ``3.after`` that of the MLP) what its
+            channels are divided by and the weights after it multiplied with, as `factors_of` reads it: the
+            few channels that are far larger than others then no longer decide how coarse 8 bits are
+            (SmoothQuant: Xiao et al., ICML 2023, section 4). Nothing is computed for it afterwards.
     """
 
     int8: bool = False
     floats: tuple[str, ...] = ()
     merge: tuple[Merge, ...] = ()
     proportional: bool = False
+    smooth: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a manifest."""
@@ -38,6 +48,7 @@ class Form:
             "floats": list(self.floats),
             "merge": [asdict(merge) for merge in self.merge],
             "proportional": self.proportional,
+            **({"smooth": dict(self.smooth)} if self.smooth else {}),
         }
 
     @classmethod
@@ -57,7 +68,31 @@ class Form:
                 for each in content["merge"]
             ),
             bool(content["proportional"]),
+            {str(name): str(text) for name, text in content.get("smooth", {}).items()},
         )
+
+
+STEPS = 4
+"""So many steps of a factor make a factor of 2."""
+
+
+def text_of(factors: Floats) -> str:
+    """Factors [D], rounded to steps, as a manifest holds them: base64, a byte each."""
+    steps = np.clip(np.rint(STEPS * np.log2(factors)), -127, 127).astype(np.int8)
+    return base64.b64encode(steps.tobytes()).decode()
+
+
+def factors_of(text: str) -> Floats:
+    """The factors again, [D].
+
+    Raises:
+        ValueError: it does not read.
+    """
+    try:
+        steps = np.frombuffer(base64.b64decode(text, validate=True), np.int8)
+    except binascii.Error as error:
+        raise ValueError(f"factors that do not read: {error}") from error
+    return np.asarray(np.exp2(steps.astype(np.float32) / np.float32(STEPS)), np.float32)
 
 
 def evenly(pairs: int, layers: int) -> tuple[Merge, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,20 @@ def add_levels(folder: Path, levels: Mapping[str, Mapping[str, Any]], vit: Vit |
     draft.replace(folder / MANIFEST)
 
 
-def usual(level: str, vit: Vit) -> tuple[Form, ...]:
-    """Forms to try for a level, the fastest first, where nothing else is known of a bundle."""
+def usual(
+    level: str, vit: Vit, floats: tuple[str, ...] = (), smooth: Mapping[str, str] | None = None
+) -> tuple[Form, ...]:
+    """Forms to try for a level, the fastest first.
+
+    Args:
+        floats: layers of this bundle that are delicate.
+        smooth: what its normalisations are divided by; both of `model.levels.forms.Form`.
+    """
     layers = len(vit.layers)
+    form = Form(int8=True, floats=floats, smooth=smooth or {})
     if level == "fast":
-        delicate = tuple(f"{number}.down" for number in range(layers))
-        return Form(int8=True), Form(int8=True, floats=delicate)
-    return tuple(Form(int8=True, merge=evenly(pairs, layers), proportional=True) for pairs in (16, 12, 8))
+        return form, replace(form, floats=tuple(f"{number}.down" for number in range(layers)))
+    return tuple(replace(form, merge=evenly(pairs, layers), proportional=True) for pairs in (16, 12, 8))
 
 
 def _read(folder: Path) -> Vit:

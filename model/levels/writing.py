@@ -7,11 +7,13 @@ their layer and ``qkv`` (``q``, ``k`` and ``v`` in the last one), ``out``, ``up`
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
-from model.levels.forms import Form, within
+from model.levels.forms import Form, factors_of, within
 from model.levels.merging import Merge, merged
 from model.levels.reading import Graph, Layer, Linear, Norm, NotRead, Vit
 from model.levels.sheet import MS, Sheet, reaching
@@ -63,6 +65,7 @@ class _Writer:
         return self._joined(nodes)
 
     def _layer(self, number: int, layer: Layer, narrow: bool = False) -> None:
+        layer = self._smoothed(number, layer)
         sheet, name = self._sheet, f"levels.{number}"
         width, x = len(layer.query.weight), layer.enters
         normed = self._norm(f"{name}.before", x, layer.before)
@@ -97,6 +100,16 @@ class _Writer:
         active = sheet.node("Gelu", [up], f"{name}.active", domain=MS)
         down = self._linear(f"{name}.down", f"{number}.down", active, layer.down)
         sheet.node("Add", [down, x], layer.leaves)
+
+    def _smoothed(self, number: int, layer: Layer) -> Layer:
+        """What it says is the same; what its normalisations give is more even."""
+        if before := self._form.smooth.get(f"{number}.before"):
+            norm, (query, key, value) = evened(before, layer.before, layer.query, layer.key, layer.value)
+            layer = replace(layer, before=norm, query=query, key=key, value=value)
+        if after := self._form.smooth.get(f"{number}.after"):
+            norm, (up,) = evened(after, layer.after, layer.up)
+            layer = replace(layer, after=norm, up=up)
+        return layer
 
     def _norm(self, name: str, x: str, norm: Norm) -> str:
         weight = self._sheet.constant(f"{name}.weight", norm.weight)
@@ -197,6 +210,22 @@ class _Writer:
             graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MS, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="whosthat")
+
+
+def evened(text: str, norm: Norm, *linears: Linear) -> tuple[Norm, tuple[Linear, ...]]:
+    """A normalisation with its channels divided by factors, and the layers after it with them multiplied.
+
+    Raises:
+        NotRead: the factors do not read, or are not as many as channels.
+    """
+    try:
+        factors = factors_of(text)
+    except ValueError as error:
+        raise NotRead(str(error)) from error
+    if factors.shape != norm.weight.shape:
+        raise NotRead(f"{len(factors)} factors were said of {len(norm.weight)} channels")
+    even = replace(norm, weight=norm.weight / factors, bias=norm.bias / factors)
+    return even, tuple(replace(each, weight=each.weight * factors[:, None]) for each in linears)
 
 
 def quantised(weight: Floats) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int8]], Floats]:

@@ -25,14 +25,14 @@ from model.classifier import load_classifier
 from model.errors import BundleError, LevelRefused
 from model.folders import new_folder
 from model.levels import has_levels, levels_of, why_not
-from model.levels.forms import Form, adaptive, evenly
+from model.levels.forms import Form, adaptive, evenly, factors_of, text_of
 from model.levels.making import add_levels, opened
 from model.levels.reading import NotRead, read_vit
 from model.levels.writing import write
 from model.preprocess import Preprocess
 from model.types import LEVELS, BundleInfo
 from tests.standins.bundles import tiny_bundle
-from tests.standins.vits import LAYERS, SIDE, vit_graph
+from tests.standins.vits import LAYERS, SIDE, WIDTH, vit_graph
 
 GOOD: Mapping[str, Any] = {
     "pictures": 600,
@@ -44,6 +44,11 @@ GOOD: Mapping[str, Any] = {
     "neighbour_right": 0.7,
     "neighbour_right_exact": 0.7,
     "calibration": {"temperature": 0.5, "sure": 0.9, "known": 0.4},
+}
+UNEVEN = {
+    f"{number}.{what}": text_of(np.exp2(np.linspace(-3, 3, WIDTH)).astype(np.float32))
+    for number in range(LAYERS)
+    for what in ("before", "after")
 }
 FORMS = {"fast": Form(int8=True), "turbo": Form(int8=True, merge=evenly(2, LAYERS))}
 
@@ -110,6 +115,7 @@ def test_layers_written_anew_say_the_same(tmp_path: Path, decomposed: bool, aver
         Form(merge=evenly(3, LAYERS), proportional=True),
         Form(int8=True, merge=adaptive(1, 4, 0.5, LAYERS)),
         Form(int8=True, floats=("0.up", "1.down")),
+        Form(int8=True, smooth=UNEVEN),
     ],
 )
 def test_a_form_stays_near_the_original(form: Form) -> None:
@@ -123,6 +129,29 @@ def test_a_form_stays_near_the_original(form: Form) -> None:
         said.append(session.run(["logits", "embedding"], {"pixel_values": pixels}))
     assert float((said[0][1] * said[1][1]).sum()) > 0.95
     assert Form.from_json(form.to_json()) == form
+
+
+def test_channels_made_even_change_nothing_but_what_8_bits_see() -> None:
+    import onnxruntime as ort
+
+    pixels = np.random.default_rng(1).normal(size=(2, 3, SIDE, SIDE)).astype(np.float32)
+    vit = read_vit(vit_graph())
+    said = []
+    for form in (Form(), Form(smooth=UNEVEN)):
+        session = ort.InferenceSession(
+            write(vit, form).SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        said.append(session.run(["logits", "embedding"], {"pixel_values": pixels}))
+    for one, other in zip(*said, strict=True):
+        assert np.allclose(one, other, atol=1e-4)
+    assert np.allclose(factors_of(UNEVEN["0.after"]), np.exp2(np.linspace(-3, 3, WIDTH)), rtol=0.1)
+    for wrong in ("AAAA", "not base64"):
+        with pytest.raises(NotRead, match="factors"):
+            write(vit, Form(smooth={"1.after": wrong}))
+    # a manifest from before there were any is read as it was
+    before = {name: value for name, value in Form(int8=True).to_json().items() if name != "smooth"}
+    assert before == Form(int8=True).to_json()
+    assert Form.from_json(before) == Form(int8=True)
 
 
 def test_a_bundle_names_its_levels_the_most_exact_first(levelled: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 from typer.testing import CliRunner
 
 from model.bundle import CONFIG, MANIFEST, ONNX, PREPROCESSOR, read_bundle, seal, write_json
@@ -15,15 +16,19 @@ from model.folders import new_folder
 from model.levels import levels_of, why_not
 from model.levels.admitting import shortfall
 from model.levels.forms import Form, evenly
+from model.levels.making import opened
 from model.preprocess import Preprocess
-from model.types import BundleInfo, Calibration
+from model.types import BundleInfo, Calibration, Targets
 from tests.standins.drawings import drawing
 from tests.standins.vits import LAYERS, SIDE, vit_graph
 from training.cli import app
 from training.errors import PicturesError
-from training.leveling import Seen, figures_of, make_levels
+from training.evening import evened_by
+from training.leveling import NEAR, Level, Seen, divergence, figures_of, looked_at, make_levels, rank
 from training.pictures import Picture, part, read_dataset
 
+UNEVEN = {f"layer.{n}.{norm}.{end}" for n in range(LAYERS) for norm in ("before", "after") for end in "wb"}
+USED = {f"layer.{n}.{linear}.w" for n in range(LAYERS) for linear in ("q", "k", "v", "up")}
 CHARACTERS = {"red": "hulk", "blue": "thor", "grey": "nobody"}
 
 
@@ -75,6 +80,50 @@ def test_a_level_that_says_the_same_is_admitted_and_one_that_does_not_is_not(
     assert found["fast"].figures["accuracy_loss"] == 0.0
     assert found["fast"].figures["embedding_cosine"] > 0.9999
     assert found["turbo"].figures["embedding_cosine"] < found["fast"].figures["embedding_cosine"]
+
+
+def test_a_channel_that_is_far_larger_than_others_costs_8_bits_little(folder: Path, pictures: Path) -> None:
+    rows = part(read_dataset(pictures), "validation")
+    model = vit_graph(averaged=True)
+    # one channel of a normalisation a hundred times as large, and used as much less: as in large networks
+    for tensor in model.graph.initializer:
+        if tensor.name in UNEVEN:
+            values = numpy_helper.to_array(tensor).copy()
+            values[..., 3] *= 100.0
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        elif tensor.name in USED:
+            values = numpy_helper.to_array(tensor).copy()
+            values[3] /= 100.0
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    path = folder / ONNX
+    path.write_bytes(model.SerializeToString())
+    vit, how = opened(path), Preprocess(height=SIDE, width=SIDE)
+    evened = evened_by(vit, rows, how, threads=1)
+    assert evened == evened_by(vit, rows, how, threads=1)
+    assert set(evened.smooth) == {f"{n}.{what}" for n in range(LAYERS) for what in ("before", "after")}
+    forms = {"plain": Form(int8=True), "even": Form(int8=True, smooth=evened.smooth)}
+    seen = looked_at(path, vit, forms, rows, how, threads=1)
+    off = {name: float(np.abs(seen[name].logits - seen["exact"].logits).mean()) for name in forms}
+    assert off["even"] < off["plain"] / 2
+
+
+def test_near_the_exact_answers_comes_before_fast() -> None:
+    def level(near: float, refused: str = "", agreement: float = 0.98) -> Level:
+        figures = {"divergence": near, "top1_agreement": agreement}
+        return Level(Form(), figures, Calibration(), Targets(), refused)
+
+    ranks = [
+        rank(level(NEAR), 0.02),
+        rank(level(NEAR / 2), 0.03),
+        rank(level(2 * NEAR), 0.01),
+        rank(level(3 * NEAR), 0.01),
+        rank(level(0.0, "it is right less often"), 0.01),
+        rank(level(0.0, "it is right less often", 0.97), 0.01),
+    ]
+    assert ranks == sorted(ranks)
+    half = np.array([[0.5, 0.5], [0.9, 0.1]], np.float32)
+    assert np.allclose(divergence(half, half), 0)
+    assert np.allclose(divergence(half, half[::-1])[0], 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(5))
 
 
 def test_figures_are_those_of_pictures_in_pairs() -> None:
