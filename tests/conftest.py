@@ -3,12 +3,10 @@ tests' folders are; and what several folders of tests need."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,14 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_file() -> Path:
     """A SQLite ledger with all tables and nothing in them, to be copied: making one takes twice as long."""
-    from corrections.schema import upgrade
+    from tests.standins import ledgers
 
-    file = tmp_path_factory.mktemp("migrated") / "ledger.db"
-    with ThreadPoolExecutor(1) as elsewhere:  # here a loop may run already
-        elsewhere.submit(asyncio.run, upgrade(f"sqlite:///{file}")).result()
-    return file
+    return ledgers.migrated_file()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from bot.settings import Settings, load
 from bot.telegram_adapter.adapter import TelegramAdapter
 from corrections.ledger import Ledger
 from tests.standins.drawings import drawing
+from tests.standins.ledgers import open_ledger
 from tests.standins.page import TableEyes
 from tests.standins.telegram import Chat, MessageSnapshot, Pressed, TelegramStandin, User
 
@@ -95,7 +96,7 @@ async def room(
             **(more or {}),
         }
         settings = load(environ=environ, folder=folder)
-        ledger = await Ledger.open(settings.database_url, settings.data_dir)
+        ledger = await open_ledger(settings)
         try:
             eyes, said = TableEyes(), list[str]()
             limits = RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute)

@@ -28,6 +28,7 @@ from tests.standins.discord import DiscordStandin
 from tests.standins.discord.people import Channel, User
 from tests.standins.discord.snapshots import MessageSnapshot
 from tests.standins.drawings import drawing
+from tests.standins.ledgers import open_ledger
 from tests.standins.page import TableEyes
 from tests.standins.telegram import Chat, TelegramStandin
 from tests.standins.telegram import MessageSnapshot as TelegramMessage
@@ -158,7 +159,7 @@ async def a_room(platform: str, folder: Path, **variables: str) -> AsyncIterator
         else:
             environ |= {"TELEGRAM_TOKEN": standin.token, "WHOSTHAT_TELEGRAM__API_BASE": standin.api_base}
         settings = load(environ=environ, folder=folder)
-        ledger = await Ledger.open(settings.database_url, settings.data_dir)
+        ledger = await open_ledger(settings)
         try:
             limits = RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute)
             caps = {"mebibytes": 20, "megapixels": 64}
@@ -337,7 +338,7 @@ async def test_no_command_of_discord_can_be_taught(tmp_path: Path) -> None:
             "WHOSTHAT_DISCORD__GATEWAY_URL": standin.gateway_url,
         }
         settings = load(environ=environ, folder=tmp_path)
-        ledger = await Ledger.open(settings.database_url, settings.data_dir)
+        ledger = await open_ledger(settings)
         desk = Desk(TableEyes(), ledger, RateLimits(20, 120))
         async with DiscordAdapter(desk, settings, lambda line: None):
             await standin.wait_ready()

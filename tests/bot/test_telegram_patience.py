@@ -22,9 +22,9 @@ from bot.settings import load
 from bot.telegram_adapter.adapter import TelegramAdapter
 from bot.telegram_adapter.connection import passes_unsent
 from bot.telegram_adapter.turns import MOST_WAITING, Turns
-from corrections.ledger import Ledger
 from tests.bot.telegram_room import Room, room, toast
 from tests.standins.drawings import drawing
+from tests.standins.ledgers import open_ledger
 from tests.standins.page import TableEyes
 from tests.standins.telegram import Limits, TelegramStandin
 
@@ -352,7 +352,7 @@ async def _started(
             **more,
         }
         settings = load(environ=environ, folder=folder)
-        ledger = await Ledger.open(settings.database_url, settings.data_dir)
+        ledger = await open_ledger(settings)
         heard: asyncio.Queue[str] = asyncio.Queue()
         try:
             desk = Desk(TableEyes(), ledger, RateLimits(20, 120))

@@ -27,6 +27,7 @@ from model.errors import PictureError, WorkerBusy, WorkerGone
 from model.types import BundleInfo, Sight
 from tests.bot.test_desk import ANN, BOB, Voice, asking
 from tests.standins.drawings import drawing
+from tests.standins.ledgers import open_ledger
 from tests.standins.page import TableEyes
 
 PLACE = Address("test", "place", "channel", "")
@@ -97,7 +98,7 @@ class Scene:
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(telling, "PAUSE_SECONDS", 0)
     settings = load(environ={}, folder=tmp_path)
-    ledger = await Ledger.open(settings.database_url, settings.data_dir)
+    ledger = await open_ledger(settings)
     desk, eyes, edits = Desk(TableEyes(), ledger, RateLimits(100, 1000)), NewEyes(), Edits([])
     yield Scene(
         ledger, desk, eyes, edits, Telling(Retraining(settings), ledger, eyes, {"test": edits}, most=10)

@@ -30,6 +30,7 @@ from model.errors import PictureError
 from model.near import SIDE, near_key
 from model.types import Answer, Eyes, Ranked, Sight, Verdict
 from tests.standins.drawings import COLOURS
+from tests.standins.ledgers import open_ledger
 
 SECRET = bytes(range(32))
 BUNDLE = "table"
@@ -116,7 +117,7 @@ async def page_served(folder: Path, eyes: Eyes | None = None, **variables: str) 
     environ = {"WHOSTHAT_WEB__PORT": "0", "WHOSTHAT_DATA_DIR": str(folder / "data")}
     environ |= {f"WHOSTHAT_{key.upper()}": value for key, value in variables.items()}
     settings = load(environ=environ, folder=folder)
-    ledger = await Ledger.open(settings.database_url, settings.data_dir)
+    ledger = await open_ledger(settings)
     try:
         table = TableEyes()
         limits = RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute)

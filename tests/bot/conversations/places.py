@@ -21,6 +21,7 @@ from tests.bot.conversations.spoken import Conversation, Reviewing
 from tests.bot.conversations.telegram import TelegramConversation, TelegramReviewing
 from tests.bot.conversations.web import WebConversation
 from tests.standins.discord import DiscordStandin
+from tests.standins.ledgers import open_ledger
 from tests.standins.page import SECRET, TableEyes
 from tests.standins.telegram import TelegramStandin
 
@@ -66,7 +67,7 @@ async def place(
         if telegram:
             environ |= {"TELEGRAM_TOKEN": telegram.token, "WHOSTHAT_TELEGRAM__API_BASE": telegram.api_base}
         settings = load(environ=environ, folder=folder)
-        ledger = await Ledger.open(settings.database_url, settings.data_dir)
+        ledger = await open_ledger(settings)
         stack.push_async_callback(ledger.close)
         limits = RateLimits(settings.limits.person_per_minute, settings.limits.community_per_minute)
         desk = Desk(
