@@ -210,6 +210,7 @@ def _ours(
         seed=seed,
         values=tuple((name, value) for name, _, value in values),
         sources=sources,
+        levels=False,  # what is measured here is learning
         cache=asked.cache if asked.cache and (recipe != "head" or asked.without) else place / "cache",
         models_dir=asked.models,
     )
