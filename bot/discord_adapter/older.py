@@ -58,7 +58,7 @@ class Older:
             return
         here = str(event.guild_id or event.channel_id)
         if self._looks.take("person", str(event.user_id)) or self._looks.take("community", here):
-            log.info("reactions in %s are left alone for a moment: there are too many", here)
+            log.info("reactions are left alone for a moment: there are too many")
             return
         channel = client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
         who = Person(PLATFORM, str(event.user_id))

@@ -55,7 +55,7 @@ class Setup:
             if isinstance(settings, Refused):
                 await whisper(interaction, refusal(settings, w))
                 return
-            log.info("server %s changed its settings: %s", interaction.guild.id, ", ".join(changes))
+            log.info("a server changed its settings: %s", ", ".join(changes))
             await whisper(
                 interaction,
                 panel.text(settings, self._operator, interaction.guild, w),
@@ -66,9 +66,7 @@ class Setup:
     async def _may(self, interaction: Interaction, w: Words) -> bool:
         if interaction.permissions.manage_guild or interaction.permissions.administrator:
             return True
-        log.warning(
-            "somebody who may not manage server %s tried to change its settings", interaction.guild_id
-        )
+        log.warning("somebody who may not manage a server tried to change its settings")
         await whisper(interaction, w("discord-setup-not-yours"))
         return False
 

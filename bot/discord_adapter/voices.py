@@ -131,7 +131,7 @@ async def send_below(
     except discord.HTTPException as error:
         if error.status >= 500:
             raise
-        log.warning("nothing can be said in channel %s: %s", message.channel.id, error)
+        log.warning("nothing can be said in a channel: %s", error)
         return None
 
 

@@ -68,7 +68,7 @@ async def register(bot: Bot, communities: Iterable[str] = ()) -> None:
                 admins = BotCommandScopeChatAdministrators(int(group))
                 await _set(bot, admins, (*EVERYBODYS, *MODERATORS, "setup"))
             except TelegramError as error:  # we are not in it (yet)
-                log.warning("the admins of group %s are not shown /retrain: %s", group, error)
+                log.warning("the admins of a group are not shown /retrain: %s", error)
 
 
 async def register_moderator(bot: Bot, chat: int, *, trains: bool) -> None:

@@ -71,7 +71,7 @@ class Turns:
             loser.turn.set_result(False)
         line.left_out += 1
         if line.left_out == 1:
-            log.warning("chat %s: more than %d messages wait, the oldest are left out", chat, MOST_WAITING)
+            log.warning("more than %d messages wait for one chat, the oldest are left out", MOST_WAITING)
 
     def _next(self, chat: int) -> None:
         line = self._lines[chat]
@@ -81,5 +81,5 @@ class Turns:
                 following.turn.set_result(True)
                 return
         if line.left_out:
-            log.warning("chat %s: %d messages were left out", chat, line.left_out)
+            log.warning("%d messages for one chat were left out", line.left_out)
         del self._lines[chat]

@@ -87,10 +87,10 @@ class Speaker:
             except ChatMigrated as moved:
                 place = await self.moved(place, moved.new_chat_id)
             except Forbidden as error:
-                log.info("chat %s does not want us: %s", chat, error)
+                log.info("a chat does not want us: %s", error)
                 return None
             except TelegramError as error:
-                log.warning("nothing could be said in chat %s: %s", chat, error)
+                log.warning("nothing could be said in a chat: %s", error)
                 return None
             else:
                 return place_of(sent)
@@ -152,7 +152,7 @@ class Speaker:
                 try:
                     await self.bot.delete_messages(chat, messages[start : start + DELETED_AT_ONCE])
                 except TelegramError as error:
-                    log.info("messages of ours could not be deleted in chat %s: %s", chat, error)
+                    log.info("messages of ours could not be deleted: %s", error)
 
 
 class MessageVoice:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from bot import logs
 from model import tracing
 
 SECRET = "4711:a-token-of-ours"
+WHO = frozenset({"chat", "group", "guild", "id", "person", "here", "address"})
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +111,19 @@ def test_an_id_from_elsewhere_cannot_forge_a_line() -> None:
     assert tracing.cleaned('x"}\n{"level": "error"') == "xlevelerror"
     assert len(tracing.cleaned("a" * 1000)) == tracing.LONGEST
     assert tracing.cleaned("\n\n") not in ("", tracing.cleaned("\n\n"))
+
+
+def test_no_line_names_a_chat_a_message_or_a_person() -> None:
+    """What a line is filled in with is never an id, of all lines that the bot can write."""
+    lines = 0
+    for file in sorted((Path(__file__).parents[2] / "bot").rglob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+                continue
+            if not (isinstance(call.func.value, ast.Name) and call.func.value.id == "log"):
+                continue
+            lines += 1
+            for given in call.args[1:]:
+                said = given.attr if isinstance(given, ast.Attribute) else getattr(given, "id", "")
+                assert said not in WHO and not said.endswith("_id"), f"{file}:{call.lineno} says {said}"
+    assert lines > 50
