@@ -145,7 +145,7 @@ class Characters(Scoped):
         async def work(session: AsyncSession) -> Character:
             me = await person_id(session, self._names.person(moderator.person), now)
             where = await self._scope(session, moderator)
-            row = await naming.mine(session, slug, where)
+            row = await naming.mine(session, slug, where, removing=action == naming.REMOVE)
             before = naming.state(row)
             await change(session, row)
             if naming.state(row) != before:

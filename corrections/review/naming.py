@@ -53,11 +53,17 @@ def chinese(texts: Iterable[str]) -> list[str]:
     return [text for text in texts if pinyin.is_chinese(text)]
 
 
-async def mine(session: AsyncSession, slug: str, community: int | None) -> CharacterRow:
+async def mine(
+    session: AsyncSession, slug: str, community: int | None, *, removing: bool = False
+) -> CharacterRow:
     """A character that this moderator may change; ``community`` None: the operator.
+
+    Args:
+        removing: it is to be no name any more, which nobody may do to one that the program brings.
 
     Raises:
         UnknownLabel: there is none, or it is another community's.
+        BadLabel: it is one that nobody can remove.
         SharedCharacter: it is everybody's.
     """
     row = await session.scalar(select(CharacterRow).where(CharacterRow.slug == slug))
@@ -67,6 +73,8 @@ async def mine(session: AsyncSession, slug: str, community: int | None) -> Chara
         or (community and row.community_id not in (None, community))
     ):
         raise UnknownLabel(slug)
+    if removing and row.seeded is not None:
+        raise BadLabel("shipped")  # whoever asks: the operator could not either
     if community is not None and row.community_id is None:
         raise SharedCharacter(f"{slug} is shared by all communities: only the operator changes it")
     return row
