@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from corrections.types import Community
 from model.near import NearIndex
 
 OPEN, APPROVED, WITHDRAWN = "open", "approved", "withdrawn"
+
+FRESH_SECONDS = 30.0
+"""For so long after a look the rest is little enough to be read in the transaction that asks."""
+FRESH_KEPT = 10_000
 
 _AT_ONCE = 2_000  # rows read in one go: the loop is held up for a few milliseconds
 
@@ -41,6 +46,7 @@ class CaseFinder:
         self._shelves: OrderedDict[int, _Shelf] = OrderedDict()
         self._most = most_keys
         self._reading = asyncio.Lock()
+        self._fresh: dict[Community, float] = {}
 
     async def read_on(self, session: AsyncSession, community: Community) -> None:
         """Learn what has been posted in a community since the last time.
@@ -54,6 +60,9 @@ class CaseFinder:
         if community_id is not None:
             async with self._reading:
                 await self._read_on(session, community_id)
+        if len(self._fresh) > FRESH_KEPT:
+            self._fresh.clear()
+        self._fresh[community] = time.monotonic() + FRESH_SECONDS
 
     async def _read_on(self, session: AsyncSession, community_id: int) -> _Shelf:
         shelf = self._shelves.setdefault(community_id, _Shelf())
@@ -83,23 +92,35 @@ class CaseFinder:
                 break
         while len(self._shelves) > 1 and sum(len(s.cases) for s in self._shelves.values()) > self._most:
             self._shelves.popitem(last=False)
+            self._fresh.clear()
         return shelf
 
     def drop(self, communities: Iterable[int]) -> None:
         """Read the keys of these communities anew when they are asked for: some are gone."""
+        self._fresh.clear()
         for community in communities:
             self._shelves.pop(community, None)
 
-    async def find(self, session: AsyncSession, community_id: int, blob_id: int, near_key: str) -> int | None:
-        """The case of the nearest copy in the community, if there is one."""
-        same = await session.scalar(
-            select(PostRow.case_id)
-            .where(
-                PostRow.community_id == community_id,
-                PostRow.blob_id == blob_id,
-                PostRow.original_sha256 != FORGOTTEN,
+    def behind(self, community: Community) -> bool:
+        """Whether there may be much to read on: nothing has been read there for a while, or ever."""
+        return time.monotonic() > self._fresh.get(community, 0.0)
+
+    async def find(
+        self, session: AsyncSession, community_id: int, blob_id: int | None, near_key: str
+    ) -> int | None:
+        """The case of the nearest copy in the community, if there is one; ``blob_id`` None: new bytes."""
+        same = (
+            None
+            if blob_id is None
+            else await session.scalar(
+                select(PostRow.case_id)
+                .where(
+                    PostRow.community_id == community_id,
+                    PostRow.blob_id == blob_id,
+                    PostRow.original_sha256 != FORGOTTEN,
+                )
+                .limit(1)
             )
-            .limit(1)
         )
         if same is not None or flat(near_key):
             return same
@@ -112,9 +133,14 @@ class CaseFinder:
 
 
 async def case_for(
-    session: AsyncSession, finder: CaseFinder, community_id: int, blob_id: int, near_key: str, at: datetime
+    session: AsyncSession,
+    finder: CaseFinder,
+    community_id: int,
+    blob_id: int | None,
+    near_key: str,
+    at: datetime,
 ) -> int:
-    """The case of a picture in a community, opened when there is none yet."""
+    """The case of a picture in a community, opened when there is none yet; see `CaseFinder.find`."""
     found = await finder.find(session, community_id, blob_id, near_key)
     if found is not None:
         # Everything in it was forgotten, and another process may still know the near key: it begins anew.
@@ -125,7 +151,13 @@ async def case_for(
     case = CaseRow(community_id=community_id, status=OPEN, created_at=at)
     session.add(case)
     await session.flush()
+    hold(session, case)
     return case.id
+
+
+def hold(session: AsyncSession, row: object) -> None:
+    """Keep a row until the session ends, which has it but weakly, and would ask for it again."""
+    session.info.setdefault("held", []).append(row)
 
 
 def _shelve(shelf: _Shelf, new: list[tuple[str, int]]) -> None:

@@ -129,11 +129,9 @@ class Ledger(Keeping):
             Withdrawn: the message has been deleted meanwhile; nothing is kept.
             WasForgotten: the poster has asked to be forgotten meanwhile; nothing is kept.
         """
-        async with self.work.read() as session:
-            before = await posts.recorded(session, address, slot, bundle)
-            if before is not None:
-                return before
-            await self._finder.read_on(session, address.home)
+        if self._finder.behind(address.home):
+            async with self.work.read() as session:
+                await self._finder.read_on(session, address.home)
         key = self._message_key(address)
         sha256 = await asyncio.to_thread(digest, seen.stored)
         poster_key = self.person_key(poster)
@@ -152,6 +150,8 @@ class Ledger(Keeping):
                 if not await posts.kept(session, sha256):
                     await asyncio.to_thread(self._store.delete, sha256, seen.stored_format)
                 raise
+            if not done.new and not await posts.kept(session, sha256):  # delivered twice, and gone by now
+                await asyncio.to_thread(self._store.delete, sha256, seen.stored_format)
             if done.new:  # a sweep may have removed the file since
                 await self._put(sha256, seen)
                 await self.review.recorded(session, done.post_id, said, bundle, at)

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.addresses import address_of, posted_in
-from corrections.cases import APPROVED, CaseFinder, case_for
+from corrections.cases import APPROVED, CaseFinder, case_for, hold
 from corrections.errors import WasForgotten, Withdrawn
 from corrections.memory import changes, features
 from corrections.memory.said import recalled_of, said_of, written
@@ -83,16 +83,18 @@ async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Rec
     before = await recorded(session, entry.address, entry.slot, entry.bundle)
     if before is not None:
         return before
-    if await withdrawn(session, entry.message_key):
+    gone = TombstoneRow.kind.in_((MESSAGE, FORGOTTEN_MESSAGE)), TombstoneRow.key == entry.message_key
+    kinds = set(await session.scalars(select(TombstoneRow.kind).where(*gone)))
+    if MESSAGE in kinds:
         raise Withdrawn("the message was deleted before its picture could be recorded")
-    if await withdrawn(session, entry.message_key, FORGOTTEN_MESSAGE):
+    if kinds:
         raise WasForgotten("the poster of that message has asked to be forgotten")
-    post_id = await session.scalar(
-        select(PostRow.id).where(*posted_in(entry.address), PostRow.slot == entry.slot)
+    post = await session.scalar(
+        select(PostRow).where(*posted_in(entry.address), PostRow.slot == entry.slot)
     ) or await _post(session, finder, entry)
     answer = entry.answer
     prediction = PredictionRow(
-        post_id=post_id,
+        post_id=post.id,
         bundle=entry.bundle,
         level=entry.level,
         verdict=answer.verdict.value,
@@ -108,11 +110,11 @@ async def record(session: AsyncSession, finder: CaseFinder, entry: Entry) -> Rec
     )
     session.add(prediction)
     await session.flush()
-    await _remember(session, post_id, entry)
-    return Recorded(prediction.id, post_id, new=True)
+    await _remember(session, post, entry)
+    return Recorded(prediction.id, post.id, new=True)
 
 
-async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
+async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> PostRow:
     poster = await person_id(session, entry.poster_key, entry.since)
     community = await community_id(session, entry.address.home, entry.at)
     blob = await session.scalar(select(BlobRow).where(BlobRow.sha256 == entry.digest))
@@ -130,11 +132,16 @@ async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
         )
         session.add(blob)
         await session.flush()
-    blob.posted_at = max(blob.posted_at, entry.at)
-    blob.erased_at = None
+        known = False
+    else:
+        blob.posted_at = max(blob.posted_at, entry.at)
+        blob.erased_at = None
+        known = True
     post = PostRow(
         blob_id=blob.id,
-        case_id=await case_for(session, finder, community, blob.id, blob.near_key, entry.at),
+        case_id=await case_for(
+            session, finder, community, blob.id if known else None, blob.near_key, entry.at
+        ),
         person_id=poster,
         community_id=community,
         platform=entry.address.platform,
@@ -146,23 +153,18 @@ async def _post(session: AsyncSession, finder: CaseFinder, entry: Entry) -> int:
     )
     session.add(post)
     await session.flush()
-    return post.id
+    hold(session, post)
+    return post
 
 
-async def _remember(session: AsyncSession, post_id: int, entry: Entry) -> None:
+async def _remember(session: AsyncSession, post: PostRow, entry: Entry) -> None:
     """Keep what the bundle saw beside the picture; a case that is approved may have more to go by now."""
-    blob, case, status = (
-        await session.execute(
-            select(PostRow.blob_id, PostRow.case_id, CaseRow.status)
-            .join(CaseRow, PostRow.case_id == CaseRow.id)
-            .where(PostRow.id == post_id)
-        )
-    ).one()
     looked = features.features(entry.bundle, entry.seen.embedding, entry.seen.marks, entry.answer.ranked)
     if looked is not None:
-        await features.keep(session, blob, looked, entry.at)
-    if status == APPROVED:
-        await changes.noted(session, [case], entry.at)
+        await features.keep(session, post.blob_id, looked, entry.at)
+    case = await session.get(CaseRow, post.case_id)
+    if case is not None and case.status == APPROVED:
+        await changes.noted(session, [post.case_id], entry.at)
 
 
 async def kept(session: AsyncSession, sha256: str) -> bool:

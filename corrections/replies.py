@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from corrections.addresses import posted_in, replied_in, reply_addresses
@@ -22,23 +22,19 @@ async def replied(session: AsyncSession, prediction_ids: Iterable[int], reply: A
         NotFound: one of them does not exist.
     """
     wanted = set(prediction_ids)
-    there = set(
-        await session.scalars(
-            select(PredictionRow.id)
+    noted = and_(ReplyRow.prediction_id == PredictionRow.id, *replied_in(reply))
+    there = {
+        prediction_id: reply_id is not None
+        for prediction_id, reply_id in await session.execute(
+            select(PredictionRow.id, ReplyRow.prediction_id)
             .join(PostRow, PredictionRow.post_id == PostRow.id)
+            .outerjoin(ReplyRow, noted)
             .where(PredictionRow.id.in_(wanted), PostRow.original_sha256 != FORGOTTEN)
         )
-    )
-    if wanted - there:
-        raise NotFound(f"there is no prediction {min(wanted - there)}")
-    known = set(
-        await session.scalars(
-            select(ReplyRow.prediction_id).where(
-                ReplyRow.prediction_id.in_(wanted),
-                *replied_in(reply),
-            )
-        )
-    )
+    }
+    if missing := wanted - there.keys():
+        raise NotFound(f"there is no prediction {min(missing)}")
+    known = {prediction_id for prediction_id, is_there in there.items() if is_there}
     community = await community_id(session, reply.home, at)
     session.add_all(
         ReplyRow(

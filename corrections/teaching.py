@@ -265,7 +265,9 @@ class _Place(CaseFinder):
         super().__init__()
         self.case: int | None = None
 
-    async def find(self, session: AsyncSession, community_id: int, blob_id: int, near_key: str) -> int | None:
+    async def find(
+        self, session: AsyncSession, community_id: int, blob_id: int | None, near_key: str
+    ) -> int | None:
         """The case that was found; None opens one."""
         return self.case
 
