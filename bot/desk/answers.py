@@ -211,13 +211,15 @@ class Answers:
         since = datetime.now(UTC)
         if refused := self._over_limit(ask, slot, chosen.person_per_minute):
             return refused if ask.waiting or self._limits.first_refusal(*ask.asker.key) else None
+        key = key_of(ask.address.home, ask.asker.key)
         try:
-            sight = await self._look(ask, fetch)
+            # until it is written down: where the ledger is slower than the worker, those would pile up
+            async with self._turns.taken(key, self._deadline):
+                sight = await self._look(key, fetch)
+                recalled = None if self._memory is None else self._memory.recall(ask.address.home, sight)
+                recorded = await record(self._ledger, ask, slot, sight, since, recalled)
         except (FetchError, ModelError) as error:
             return refusal_of(error, slot, self._caps)
-        try:
-            recalled = None if self._memory is None else self._memory.recall(ask.address.home, sight)
-            recorded = await record(self._ledger, ask, slot, sight, since, recalled)
         except WasForgotten:
             return Refused("error-forgotten", slot=slot) if ask.direct else None
         except Withdrawn:
@@ -237,10 +239,8 @@ class Answers:
             told=told(recalled, named),
         )
 
-    async def _look(self, ask: Ask, fetch: Callable[[], Awaitable[bytes]]) -> Sight:
-        key = key_of(ask.address.home, ask.asker.key)
-        async with self._turns.taken(key, self._deadline):
-            sight = await self._eyes.look(await fetch(), fairness_key=key, keep=True, deadline=self._deadline)
+    async def _look(self, key: str, fetch: Callable[[], Awaitable[bytes]]) -> Sight:
+        sight = await self._eyes.look(await fetch(), fairness_key=key, keep=True, deadline=self._deadline)
         return replace(sight, answer=await self._in_our_words(sight))
 
     async def _in_our_words(self, sight: Sight) -> Answer:

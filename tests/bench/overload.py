@@ -7,7 +7,7 @@ do 50 a second whatever else the machine does. First it is asked by as many as w
 requests come at ten times that rate whether answered or not, each with a body, half of them from one person
 and half from 200 people of one server. Beside them two people in two other places ask twice a second each:
 theirs have to be answered. Memory is the proportional set size of the worker and its children
-(``smaps_rollup``), every 2 seconds.
+(``smaps_rollup``), every 2 seconds. After that a desk is asked in the same way: `tests.bench.overload_desk`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import psutil
 
 from model.worker import protocol
 from tests.bench.console import p95
+from tests.bench.overload_desk import measured as desk
 from tests.bench.posting import stub_worker
 from tests.bench.rows import Bench, Row
 
@@ -52,13 +53,14 @@ class Seen:
 
 
 def rows(bench: Bench) -> list[Row]:
-    """One run of so many minutes."""
+    """One run of so many minutes, and of the desk one minute."""
     minutes = float(os.environ.get("WHOSTHAT_BENCH_MINUTES") or 1)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wb-")))
         flags = ("--blind", "--batch", "1", "--queue", str(QUEUE), "--cache-entries", "0")
         worker, path = stack.enter_context(stub_worker(folder, STUB, *flags))
-        return asyncio.run(_measured(worker.pid, path, 60 * minutes))
+        found = asyncio.run(_measured(worker.pid, path, 60 * minutes))
+    return found + asyncio.run(desk(bench.folder, min(60.0, 60 * minutes)))
 
 
 async def _measured(pid: int, path: str, seconds: float) -> list[Row]:
