@@ -16,6 +16,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 
@@ -30,7 +31,7 @@ from PIL import (  # the plugins by name, else the first WebP makes Pillow impor
     WebPImagePlugin,
 )
 
-from model import containers
+from model import containers, scans
 from model.errors import PictureError
 from model.marks import GREY, make_marks
 from model.near import SIDE, near_key
@@ -148,7 +149,7 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
 
 def to_luma(image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
     """The grey array that `model.near.near_key` takes, of an upright picture without transparency."""
-    grey = image.convert("L")
+    grey = image if image.mode == "L" else image.convert("L")
     return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX, box, reducing_gap=3.0))
 
 
@@ -156,7 +157,7 @@ def to_grey(image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
     """The grey array that `model.marks.make_marks` takes, of an upright picture without transparency."""
     left, top, right, bottom = box or (0, 0, *image.size)
     wide, high = right - left, bottom - top
-    grey, scale = image.convert("L"), GREY / max(wide, high)
+    grey, scale = image if image.mode == "L" else image.convert("L"), GREY / max(wide, high)
     if scale < 1:
         size = (max(1, round(wide * scale)), max(1, round(high * scale)))
         grey = grey.resize(size, Image.Resampling.BOX, box, reducing_gap=3.0)
@@ -165,7 +166,8 @@ def to_grey(image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
 
 def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
     _check_size(*containers.webp_size(data), limits)  # libwebp allocates the canvas when it is opened
-    with Image.open(io.BytesIO(data), formats=(container,)) as opened:
+    with ExitStack() as files:
+        opened = files.enter_context(Image.open(io.BytesIO(data), formats=(container,)))
         _check_size(*opened.size, limits)
         width, height = opened.size
         # what is needed for the model and for what is stored; the same with and without ``keep``, so that one
@@ -176,8 +178,13 @@ def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, 
         )
         drafted = 1
         if opened.format in ("JPEG", "MPO") and enough < 1:
-            opened.draft(None, (math.ceil(width * enough), math.ceil(height * enough)))
+            least = math.ceil(width * enough), math.ceil(height * enough)
+            opened.draft(None, least)
             drafted = round(max(width / opened.width, height / opened.height))  # 1, 2, 4 or 8
+            if drafted >= 4 and opened.format == "JPEG" and "progressive" in opened.info:
+                shorter = io.BytesIO(scans.rough(data))
+                opened = files.enter_context(Image.open(shorter, formats=(container,)))
+                opened.draft(None, least)
         opened.load()
         if opened.format == "HEIF":
             width, height = opened.size  # its header may have said something else
@@ -193,14 +200,15 @@ def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, 
         image = image.transpose(_UPRIGHT[orientation])
         if orientation >= 5:
             width, height = height, width
+    grey = image.convert("L")
     return Decoded(
         pixels=np.ascontiguousarray(to_pixels(image, how, box)),
-        near_key=near_key(to_luma(image, box)),
+        near_key=near_key(to_luma(grey, box)),
         width=width,
         height=height,
         stored=_encoded(image, limits) if keep else None,
         format=kind,
-        marks=make_marks(to_grey(image, box)),
+        marks=make_marks(to_grey(grey, box)),
     )
 
 
@@ -244,7 +252,8 @@ def _plain(image: Image.Image, factor: int) -> Image.Image:
         return white
     if image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
-    return _averaged(image, factor).convert("RGB")
+    image = _averaged(image, factor)
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
 
 
 def _averaged(image: Image.Image, factor: int) -> Image.Image:
