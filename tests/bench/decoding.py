@@ -35,6 +35,7 @@ from tests.bench.starting import until_line
 from tests.standins.photographs import TWELVE_MEGAPIXELS, hostile, jpeg, photograph
 
 NAME = "HF processor"
+BOUND = ">= 5x"
 HOW = Preprocess()
 LIMITS = DecodeLimits()
 KINDS = {
@@ -57,17 +58,16 @@ def rows(bench: Bench) -> list[Row]:
                 for seed in track(range(3), name, console=bench.screen, transient=True)
             ]
             ours, theirs = _in_turns(peer, files, max(5, bench.runs))
-            bound = "" if "progressive" in name or "3.5" in name else ">= 5x"
             size = f"{np.mean([len(file) for file in files]) / 1e6:.1f} MB"
             name = re.sub(r", [\d.]+ MB$", "", name)
-            result.append(Row(f"{name} ({size}) to tensor", ours, "ms", theirs, NAME, bound))
+            result.append(Row(f"{name} ({size}) to tensor", ours, "ms", theirs, NAME, BOUND))
             result.append(_levels(f"… largest difference, {size}", files))
         real = _real(bench.pictures)
         if real:
             files = [jpeg(each, quality=90) for each in track(real, "real", console=bench.screen)]
             ours, theirs = _in_turns(peer, files, 1)
             name = f"{len(files)} real photographs enlarged to 12 MP"
-            result.append(Row(f"{name}, to tensor", ours, "ms", theirs, NAME))
+            result.append(Row(f"{name}, to tensor", ours, "ms", theirs, NAME, BOUND))
             result.append(_levels("… largest difference", files))
             result.append(_keys("… near key from that of the whole picture", files))
     finally:
