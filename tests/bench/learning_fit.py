@@ -12,9 +12,10 @@ Four kinds of task, over models that have not seen what is remembered:
    them under a wrong name, and the rest of the part is asked: what happens where people correct mistakes and
    nothing else, which is the first thing that happens.
 
-Among constants that lose at most `MOST_LOST` (a fifth less than is allowed elsewhere) of the known characters' answers to a new one, for each number
-of pictures, at most `MOST_FLOODED` to any flood, and at most `MOST_MISLED` to corrections of mistakes, for
-each number of them, those of the least cross-entropy are taken.
+Among constants that lose at most `MOST_LOST` (a fifth less than is allowed elsewhere) of the known
+characters' answers to a new one, for each number of pictures, at most `MOST_FLOODED` to any flood, and at
+most `MOST_MISLED` to corrections of mistakes, for each number of them, those of the least cross-entropy are
+taken.
 """
 
 from __future__ import annotations
