@@ -1,8 +1,9 @@
 """For how long the bot's event loop is held, while pictures, clicks, console pages and rebuilds go on.
 
-The real page, desk, ledger (10,000 open cases) and memory run on one loop here, with a real worker for the
-pictures. Every callback that the loop runs is timed, by the clock and by the CPU time of its thread: on a
-busy machine the first also counts what other processes took. What asks runs there too, and is not counted.
+The real page, desk, ledger (10,000 open cases) and memory (10,000 pictures, all read anew five times) run on
+one loop here, with a real worker for the pictures. Every callback that the loop runs is timed, by the clock
+and by the CPU time of its thread: on a busy machine the first also counts what other processes took. What
+asks runs there too, and is not counted.
 
 ``python -m tests.bench.holding`` also names what held it longest.
 """
@@ -14,15 +15,22 @@ import gc
 import tempfile
 import time
 from asyncio import events
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.memory.following import Memory, MemoryRules
+from corrections.ledger import Ledger
+from corrections.memory.features import features, keep
+from corrections.tables import CaseRow, ConsentRow, PostRow
 from model.supervisor import WorkerSupervisor
 from model.worker.options import WorkerOptions
 from tests.bench.console import _forms, fill
@@ -34,6 +42,9 @@ from tests.standins.page import page_served
 ASKS = "asks"
 """How the tasks are named that are not the bot's."""
 PICTURES, DECISIONS, PAGES, REBUILDS = 60, 80, 40, 5
+REMEMBERED = 10_000
+"""Approved pictures, with what the model saw in them: as many as the memory holds."""
+RULES = MemoryRules(REMEMBERED, False, True)
 LONGEST = 20.0
 """Milliseconds for which it shall never be held."""
 
@@ -46,12 +57,12 @@ class Holds:
     cpu: list[float] = field(default_factory=list)
     longest: list[tuple[float, float, str]] = field(default_factory=list)
 
-    def add(self, clock: float, cpu: float, what: str) -> None:
-        """One callback."""
+    def add(self, clock: float, cpu: float, what: Callable[[], str]) -> None:
+        """One callback; ``what`` is asked only of a long one."""
         self.clock.append(1000 * clock)
         self.cpu.append(1000 * cpu)
         if 1000 * clock > LONGEST / 4:
-            self.longest.append((1000 * cpu, 1000 * clock, what))
+            self.longest.append((1000 * cpu, 1000 * clock, what()[:300]))
 
 
 def rows(bench: Bench) -> list[Row]:
@@ -65,7 +76,11 @@ def rows(bench: Bench) -> list[Row]:
 
 
 async def measure(
-    folder: Path, cases: int = 10_000, use: str = "builtin", decisions: int = DECISIONS
+    folder: Path,
+    cases: int = 10_000,
+    use: str = "builtin",
+    decisions: int = DECISIONS,
+    remembered: int = REMEMBERED,
 ) -> Holds:
     """All that goes on at once, until each has done its part."""
     async with AsyncExitStack() as stack:
@@ -74,9 +89,10 @@ async def measure(
         eyes = await stack.enter_async_context(worker.client())
         limits = {"limits__person_per_minute": "100000", "limits__community_per_minute": "100000"}
         served = await stack.enter_async_context(page_served(folder, eyes, **limits))
-        await fill(served, cases)
-        memory = Memory(served.ledger, MemoryRules(10_000, False, True))
+        await fill(served, cases + remembered)
         bundle = (await eyes.bundle()).id
+        await _approve(served.ledger, cases, bundle, len((await eyes.look(drawing("red"))).embedding))
+        memory = Memory(served.ledger, RULES)
         await memory.begin(bundle)
         for task in (memory.keep(), served.ledger.review.keep_fresh()):
             running = asyncio.create_task(task)
@@ -94,7 +110,7 @@ async def measure(
                 _asking(_post(guest, pictures)),
                 _asking(_decide(browser, decisions)),
                 _asking(_read(browser)),
-                _rebuild(memory, bundle),
+                _rebuild(served.ledger, bundle, remembered),
             )
         gc.unfreeze()
     return holds
@@ -111,9 +127,9 @@ def timed() -> Iterator[Holds]:
         named = task.get_name() if isinstance(task, asyncio.Task) else ""
         begun = time.perf_counter(), time.thread_time()
         run(handle)
+        clock, cpu = time.perf_counter() - begun[0], time.thread_time() - begun[1]
         if not named.startswith(ASKS):
-            what = repr(task if named else handle)
-            holds.add(time.perf_counter() - begun[0], time.thread_time() - begun[1], what)
+            holds.add(clock, cpu, lambda: repr(task if named else handle))
 
     events.Handle._run = timing  # type: ignore[assignment,method-assign]
     try:
@@ -152,9 +168,37 @@ async def _read(browser: aiohttp.ClientSession) -> None:
             assert response.status == 200
 
 
-async def _rebuild(memory: Memory, bundle: str) -> None:
+async def _approve(ledger: Ledger, after: int, bundle: str, width: int) -> None:
+    """Approve all cases after this one, with their posters' consent and what a bundle saw in them."""
+    dice, at = np.random.default_rng(0), datetime.now(UTC)
+
+    async def work(session: AsyncSession) -> None:
+        decided = {"status": "approved", "decided": ["loki"], "decided_at": at}
+        approved = update(CaseRow).where(CaseRow.id > after).values(decided)
+        await session.execute(approved, execution_options={"synchronize_session": False})
+        posts = (await session.execute(select(PostRow.id, PostRow.person_id).where(PostRow.id > after))).all()
+        rows = [
+            {"post_id": post, "person_id": person, "granted": True, "created_at": at}
+            for post, person in posts
+        ]
+        if rows:
+            await session.execute(insert(ConsentRow), rows)
+        for post, _ in posts:  # a case, a post and a picture have the same number there
+            seen = features(bundle, dice.standard_normal(width).tolist(), dice.bytes(1000), ())
+            assert seen is not None
+            await keep(session, post, seen, at)
+
+    await ledger.work.write(work)
+
+
+async def _rebuild(ledger: Ledger, bundle: str, remembered: int) -> None:
+    """As a start does, or another model: read everything that is remembered, into a memory of its own."""
+    built = []  # letting go of one is not part of it
     for _ in range(REBUILDS):
+        memory = Memory(ledger, RULES)
+        built.append(memory)
         await memory.begin(bundle)
+        assert len(memory) >= min(remembered, RULES.most)
         await asyncio.sleep(0.2)
 
 

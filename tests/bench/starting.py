@@ -145,12 +145,12 @@ def start_worker(use: str, level: str, models: Path, picture: Path) -> Start:
     socket = models.parent / "w"
     command = [sys.executable, "-m", "model.worker", "--use", use, "--level", level, "--decoders", "2"]
     command += ["--models-dir", str(models), "--listen", f"unix:{socket}", "--cache-entries", "0"]
-    return started(command, "ready", ROOT, environ(), lambda process: _ask(f"unix:{socket}", picture))
+    return started(command, "ready", ROOT, installed(), lambda process: _ask(f"unix:{socket}", picture))
 
 
 def start_bot(folder: Path, data: Path, picture: Path) -> Start:
     """The whole bot, without a token."""
-    variables = environ(WHOSTHAT_WEB__PORT="0", WHOSTHAT_DATA_DIR=str(data), WHOSTHAT_LOG__LEVEL="warning")
+    variables = installed(WHOSTHAT_WEB__PORT="0", WHOSTHAT_DATA_DIR=str(data), WHOSTHAT_LOG__LEVEL="warning")
     variables |= {"WHOSTHAT_WORKER__LEVEL": "exact", "WHOSTHAT_WORKER__CACHE_ENTRIES": "0"}
 
     def ask(process: subprocess.Popen[str]) -> float:
@@ -178,7 +178,14 @@ def start_peer(folder: Path, picture: Path) -> Start:
         return first
 
     command = [sys.executable, "-m", "tests.bench.peer", str(folder)]
-    return started(command, "ready", ROOT, environ(), ask)
+    return started(command, "ready", ROOT, installed(), ask)
+
+
+def installed(**more: str) -> dict[str, str]:
+    """As a user starts it: with the bytecode of our own modules kept, as pip keeps that of all others."""
+    variables = environ(**more)
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    return variables
 
 
 def started(
@@ -276,7 +283,7 @@ def _prepare(which: list[str], models: Path) -> None:
     command = [sys.executable, "-m", "model.worker", "--use", use, "--level", level, "--threads", "1"]
     command += ["--models-dir", str(models), "--measure", "--settled", "0", "--busy", "1e9"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=ROOT, env=environ(), **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=ROOT, env=installed(), **pipes) as process:  # type: ignore[call-overload]
         end = time.monotonic() + PREPARED
         while _forms(models) == before and not (use == "builtin" and before) and time.monotonic() < end:
             time.sleep(0.1)
