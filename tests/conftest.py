@@ -42,11 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_file() -> Path:
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite ledger with all tables and nothing in them, to be copied: making one takes twice as long."""
     from tests.standins import ledgers
 
-    return ledgers.migrated_file()
+    file = tmp_path_factory.mktemp("migrated") / "ledger.db"
+    ledgers.lay(file)
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
-"""Ledgers on SQLite that need not be migrated: one file with all tables is made a process, and copied."""
+"""Ledgers on SQLite that need not be migrated: the bytes of one with all tables, made once a process."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
-import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,21 +14,20 @@ from corrections.schema import upgrade
 
 
 @cache
-def migrated_file() -> Path:
-    """All tables and nothing in them; to be copied, never opened."""
-    folder = Path(tempfile.mkdtemp(prefix="migrated-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    file = folder / "ledger.db"
-    with ThreadPoolExecutor(1) as elsewhere:  # here a loop may run already
+def migrated() -> bytes:
+    """A file with all tables and nothing in them."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as elsewhere:
+        file = Path(folder) / "ledger.db"
+        # here a loop may run already
         elsewhere.submit(asyncio.run, upgrade(f"sqlite:///{file}")).result()
-    return file
+        return file.read_bytes()
 
 
 def lay(file: Path) -> None:
-    """Copy it to ``file`` unless something is there."""
+    """Make one at ``file`` unless something is there."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        shutil.copyfile(migrated_file(), file)
+        file.write_bytes(migrated())
 
 
 async def open_ledger(settings: Settings) -> Ledger:
