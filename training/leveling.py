@@ -8,6 +8,7 @@ measured.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -40,10 +41,10 @@ EXACT = "exact"
 PRECISION = 0.95  # of what is called sure, where nobody sets another target
 TWO_SIDED = 1.959964
 FEW = 40  # pictures: fewer say nothing of half a point
-NEAR = 0.002
-"""The mean divergence of answers from the exact ones up to which the fastest form is taken. Some 98.5 % of
-first answers are the same then, and on 1,300 pictures chance alone makes of the others a loss of half a
-point once in forty times."""
+NEAR = {"fast": 0.001, "turbo": math.inf}
+"""The mean divergence of answers from the exact ones up to which the fastest form is taken. Some 99 % of
+first answers are the same at the first. *turbo* is for who wants speed above all: of what may be admitted
+the fastest, since where it is hardly faster than *fast* nobody needs it."""
 
 Step = Callable[[int], None]
 
@@ -96,7 +97,7 @@ def make_levels(
         forms: by level those to choose from; `usual_forms` if not given.
 
     Returns:
-        for each level, of the forms that may be admitted, the fastest that is `NEAR`, or else the nearest;
+        for each level, of the forms that may be admitted, the fastest that is `NEAR` enough, or the nearest;
         the one that agrees most, refused, where none may be admitted.
 
     Raises:
@@ -123,17 +124,17 @@ def make_levels(
             info = replace(bundle.info, calibration=calibration, targets=targets)
             figures = figures_of(one, seen[EXACT], known, info, bundle.info)
             found = Level(form, figures, calibration, targets, shortfall(level, figures))
-            tried.append((rank(found, float(np.median(one.seconds))), number, found))
+            tried.append((rank(level, found, float(np.median(one.seconds))), number, found))
         chosen[level] = min(tried, key=lambda each: each[:2])[2]
     return chosen
 
 
-def rank(level: Level, seconds: float) -> tuple[int, float]:
+def rank(level: str, found: Level, seconds: float) -> tuple[int, float]:
     """The least is chosen: near and fast, then near at all, then what agrees most among the refused."""
-    if level.refused:
-        return 2, -float(level.figures["top1_agreement"])
-    divergence = float(level.figures["divergence"])
-    return (0, seconds) if divergence <= NEAR else (1, divergence)
+    if found.refused:
+        return 2, -float(found.figures["top1_agreement"])
+    divergence = float(found.figures["divergence"])
+    return (0, seconds) if divergence <= NEAR[level] else (1, divergence)
 
 
 def usual_forms(

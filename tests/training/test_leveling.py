@@ -112,15 +112,18 @@ def test_near_the_exact_answers_comes_before_fast() -> None:
         figures = {"divergence": near, "top1_agreement": agreement}
         return Level(Form(), figures, Calibration(), Targets(), refused)
 
+    near = NEAR["fast"]
     ranks = [
-        rank(level(NEAR), 0.02),
-        rank(level(NEAR / 2), 0.03),
-        rank(level(2 * NEAR), 0.01),
-        rank(level(3 * NEAR), 0.01),
-        rank(level(0.0, "it is right less often"), 0.01),
-        rank(level(0.0, "it is right less often", 0.97), 0.01),
+        rank("fast", level(near), 0.02),
+        rank("fast", level(near / 2), 0.03),
+        rank("fast", level(2 * near), 0.01),
+        rank("fast", level(3 * near), 0.01),
+        rank("fast", level(0.0, "it is right less often"), 0.01),
+        rank("fast", level(0.0, "it is right less often", 0.97), 0.01),
     ]
     assert ranks == sorted(ranks)
+    assert rank("turbo", level(3 * near), 0.01) < rank("turbo", level(near), 0.02)
+    assert rank("turbo", level(near), 0.02) < rank("turbo", level(0.0, "it is right less often"), 0.01)
     half = np.array([[0.5, 0.5], [0.9, 0.1]], np.float32)
     assert np.allclose(divergence(half, half), 0)
     assert np.allclose(divergence(half, half[::-1])[0], 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(5))
