@@ -292,6 +292,26 @@ def test_a_classifier_on_a_device_takes_batches_ahead_and_of_any_size(folder: Pa
     assert np.abs(running.result().embedding - expected.embedding[:3]).max() < 1e-4
 
 
+@pytest.mark.parametrize("kind", ["ViT", "Dinov2", "DeiT"])
+@pytest.mark.parametrize("plan", [Plan(CPU), Plan(CPU, "fast", torch.bfloat16, 2, BUCKETS)])
+def test_a_network_that_nobody_asks_any_more_is_gone_without_a_collection(
+    tmp_path: Path, kind: str, plan: Plan
+) -> None:
+    """A worker freezes what it has loaded before it is ready: no collection looks through that."""
+    classifier = load_torch(read_bundle(tiny_vit(tmp_path / kind, kind)), plan=plan, recorder=Again())
+    classifier(pixels_of(3))
+    network = classifier.runner._whole
+    kept = [weakref.ref(network), *map(weakref.ref, network.parameters())]
+    del network
+    gc.freeze()
+    try:
+        del classifier
+        gc.collect()
+        assert [each() for each in kept] == [None] * len(kept)
+    finally:
+        gc.unfreeze()
+
+
 def test_torch_on_a_cpu_has_no_other_level(folder: Path, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")

@@ -48,23 +48,31 @@ class LayersHead(nn.Module):
         _lowered(self.backbone, dtype)
 
 
+class _Entering:
+    """Holds what enters a layer, as a hook of it. It does not know the network around that: in a cycle a
+    worker's network would stay when another takes its place, as no collection looks there (`gc.freeze`)."""
+
+    def __init__(self) -> None:
+        self.features: Tensor | None = None
+
+    def __call__(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        self.features = _single(inputs[0])
+        return (self.features, *inputs[1:])
+
+
 class WithFeatures(nn.Module):
     """Any image classifier of transformers, together with what enters its last linear layer."""
 
     def __init__(self, network: Any, last: nn.Linear) -> None:
         super().__init__()
         self.network, self.last = network, last
-        self._features: Tensor | None = None
-        last.register_forward_pre_hook(self._keep)
-
-    def _keep(self, last: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        self._features = _single(inputs[0])
-        return (self._features, *inputs[1:])
+        self._entering = _Entering()
+        last.register_forward_pre_hook(self._entering)
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``[B, C]`` and features ``[B, D]``."""
         logits = self.network(pixel_values).logits
-        features, self._features = self._features, None
+        features, self._entering.features = self._entering.features, None
         assert features is not None
         # a layer that is applied to every token: the first one stands for the picture
         return logits, features[:, 0] if features.ndim == 3 else features
