@@ -26,7 +26,6 @@ from model.hardware import cores, cpu_model, physical_cores
 from model.levels import levels_of
 from model.types import LEVELS
 from model.versions import write_atomically
-from model.worker.options import WorkerOptions
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +70,6 @@ class Wish:
     def open(self) -> bool:
         """Whether anything is left to choose."""
         return self.level == AUTO or not self.threads
-
-
-def wish_of(options: WorkerOptions) -> Wish:
-    """What a worker is asked for."""
-    return Wish(options.backend, options.level, options.threads, options.target)
 
 
 def ways(bundle: Bundle, wish: Wish) -> list[Way]:
@@ -231,9 +225,10 @@ class Chooser:
             if (folder, way.level) not in self._refused:
                 self._refused.add((folder, way.level))
                 log.error(
-                    "the level %s is refused, pictures are looked at %s: %s", way.level, LEVELS[0], error
+                    "the level %s is refused, pictures are looked at %s: %s", way.level, LEVELS[0], str(error)
                 )
-            return self._loaded(folder, Way(way.backend, LEVELS[0], way.threads), progress)
+        # out here the error is gone, whose frames keep the network that was refused
+        return self._loaded(folder, Way(way.backend, LEVELS[0], way.threads), progress)
 
     def _loaded(self, folder: Path, way: Way, progress: Progress | None) -> Classifier:
         return self._load(

@@ -12,7 +12,7 @@ import numpy as np
 
 from model.bundle import Bundle, read_bundle
 from model.errors import BackendMissing, BundleDamaged, BundleError
-from model.hardware import gpu_driver
+from model.hardware import gpu_driver, torch_for_gpu
 from model.preprocess import Floats, Pixels, Preprocess
 from model.types import LEVELS, BundleInfo
 
@@ -163,7 +163,7 @@ def _load(bundle: Bundle, backend: str, threads: int, level: str, models_dir: Pa
 
 def may_have_gpu() -> bool:
     """Whether a GPU is likely to be looked with; cheap."""
-    return gpu_driver() and _torch_here()
+    return gpu_driver() and _torch_here() and torch_for_gpu()
 
 
 def has_gpu() -> bool:

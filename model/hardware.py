@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import platform
 import re
@@ -56,6 +57,22 @@ def physical_cores() -> int:
 def gpu_driver() -> bool:
     """Whether a GPU's driver is there at all, without asking a library for it: torch takes seconds."""
     return any(path.exists() for path in GPU_DRIVERS)
+
+
+def torch_for_gpu() -> bool:
+    """Whether the torch that is installed is built for a GPU, as a file of it says, without importing it.
+
+    Where that says nothing, it may be.
+    """
+    found = importlib.util.find_spec("torch")
+    if found is None:
+        return False
+    text = ""
+    for folder in found.submodule_search_locations or ():
+        with suppress(OSError):
+            text += (Path(folder) / "version.py").read_text(encoding="utf-8", errors="replace")
+    builds = re.findall(r"^(?:cuda|hip|rocm)\b[^=\n]*=\s*(\S+)", text, re.MULTILINE)
+    return not builds or any(build != "None" for build in builds)
 
 
 def gpu_decoders() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import pytest
@@ -127,7 +129,8 @@ def test_what_is_damaged_at_exact_is_refused(tmp_path: Path) -> None:
 
 
 def gpu_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine with a card: torch says that there is one."""
+    """As on a machine with a card: torch is built for it, and says that there is one."""
+    monkeypatch.setattr("model.classifier.torch_for_gpu", lambda: True)
     monkeypatch.setattr("model.hardware.GPU_DRIVERS", (Path("/dev/null"),))
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
 
@@ -170,3 +173,25 @@ def test_half_precision_that_a_gpu_refuses_is_one_line_and_exact(
     assert asked == [("torch", "fast"), ("torch", "exact")]
     assert classifier.level == "exact"
     assert "the level fast is refused, pictures are looked at exact" in caplog.text
+
+
+def test_what_was_refused_is_gone_when_the_exact_one_is_loaded(tmp_path: Path) -> None:
+    """A card need not have room for both."""
+    tiny_bundle(tmp_path / "tiny")
+    refused = list[weakref.ref[Classifier]]()
+
+    def load(use: str, *, level: str, models_dir: Path, **_: object) -> Classifier:
+        if level == "exact":
+            assert refused[0]() is None
+        classifier = load_classifier(use, backend="onnx", models_dir=models_dir)
+        if level != "exact":
+            refused.append(weakref.ref(classifier))
+            raise LevelRefused("tiny has no such level")
+        return classifier
+
+    gc.disable()  # as a worker is while it starts
+    try:
+        assert Chooser(Wish(level="fast"), tmp_path, load).load(str(tmp_path / "tiny"))
+    finally:
+        gc.enable()
+    assert len(refused) == 1

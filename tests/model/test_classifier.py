@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from model.answering import answer
-from model.classifier import Ahead, load_classifier
+from model.classifier import Ahead, load_classifier, may_have_gpu
 from model.errors import BackendMissing, BundleDamaged, BundleError, BundleMissing
+from model.hardware import torch_for_gpu
 from model.preprocess import to_pixels
 from model.types import NOBODY, Verdict
+from model.worker.engine import Engine
+from model.worker.options import WorkerOptions
 from tests.standins.bundles import ANSWERS, tiny_bundle
 from tests.standins.drawings import COLOURS, picture
 
@@ -159,3 +162,38 @@ def test_onnx_needs_no_torch(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("says", "may"),
+    [
+        ("cuda: Optional[str] = None\nhip: Optional[str] = None\nxpu: Optional[str] = None\n", False),
+        ("cuda: Optional[str] = '12.8'\nhip: Optional[str] = None\n", True),
+        ("cuda: Optional[str] = None\nhip: Optional[str] = '6.4.43482'\n", True),
+        ("cuda = None\nhip = None\n", False),
+        ("cuda = '10.2'\n", True),
+        ("__version__ = '3.0'\n", True),  # it does not say: it is asked itself
+        (None, True),
+    ],
+)
+def test_what_torch_is_built_for_is_read_without_importing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str | None, may: bool
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise AssertionError('it was imported')")
+    if says is not None:
+        (tmp_path / "torch" / "version.py").write_text(f"from typing import Optional\n\n{says}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert torch_for_gpu() == may
+
+
+def test_beside_a_card_a_torch_for_cpus_has_decoders_for_a_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch", reason="needs the training dependencies")
+    monkeypatch.setattr("model.hardware.GPU_DRIVERS", (Path("/dev/null"),))
+    monkeypatch.setattr("model.worker.engine.gpu_decoders", lambda: 40)
+    for_gpu = bool(torch.version.cuda or torch.version.hip)
+    assert torch_for_gpu() == may_have_gpu() == for_gpu
+    assert Engine(WorkerOptions(models_dir=tmp_path)).decoders.options.children == (40 if for_gpu else 0)
