@@ -161,15 +161,19 @@ def without_authorities() -> Iterator[None]:
     """Import aiohttp without reading the machine's certificates, which takes a twentieth of a start.
 
     It does so when its client is imported. A worker asks nobody by it: that client would believe nobody.
+    Other threads read them as ever. And not by ``SSL_CERT_FILE``: a model is being loaded meanwhile, and
+    native code there may read the environment, which must not change then.
     """
-    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, os.devnull))
+    import ssl
+
+    read, here = ssl.SSLContext.set_default_verify_paths, threading.get_ident()
+
+    def unless_here(context: ssl.SSLContext) -> None:
+        if threading.get_ident() != here:
+            read(context)
+
+    ssl.SSLContext.set_default_verify_paths = unless_here  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        ssl.SSLContext.set_default_verify_paths = read  # type: ignore[method-assign]

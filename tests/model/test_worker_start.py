@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import certifi
 import psutil
 import pytest
 
@@ -42,6 +43,38 @@ if __name__ == "__main__":
     child.join()
     print(json.dumps([pid != os.getpid(), there, files, "forkserver" in above, child.exitcode]))
 """
+
+AUTHORITIES = """
+import json, ssl, sys
+from concurrent.futures import ThreadPoolExecutor
+from model.worker.ahead import without_authorities
+
+changed = []
+sys.addaudithook(lambda event, _: changed.append(event) if event in ("os.putenv", "os.unsetenv") else None)
+
+def known():
+    return len(ssl.create_default_context().get_ca_certs())
+
+with ThreadPoolExecutor() as threads, without_authorities():
+    import aiohttp.connector
+    beside = threads.submit(known).result()
+contexts = aiohttp.connector._SSL_CONTEXT_VERIFIED, aiohttp.connector._SSL_CONTEXT_UNVERIFIED
+print(json.dumps([[len(each.get_ca_certs()) for each in contexts], beside, known(), changed]))
+"""
+
+
+def test_the_server_is_imported_without_authorities_which_others_read_as_ever() -> None:
+    """And the environment stays as it is, as native code may read it in the thread that loads the model."""
+    done = subprocess.run(
+        [sys.executable, "-c", AUTHORITIES],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+        env=environment() | {"SSL_CERT_FILE": certifi.where()},
+    )
+    imported, beside, later, changed = json.loads(done.stdout)
+    assert imported == [0, 0] and beside == later > 10 and changed == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a fork server is used")
