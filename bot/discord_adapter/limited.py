@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import discord
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay, wait_random
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 120.0
-"""How long a call is tried again; an answer that comes later is of use to nobody."""
+"""How long a call is tried again, waits included; an answer that comes later is of use to nobody."""
 LONGEST_SECONDS = 30.0
 """Of one wait, whatever the answer says."""
 
@@ -42,12 +42,13 @@ async def patiently(call: Callable[[], Awaitable[T]], patience: float = PATIENCE
     taken effect.
 
     Raises:
-        discord.HTTPException: whatever else is wrong; or 429 after ``patience`` seconds.
+        discord.HTTPException: whatever else is wrong; or 429, as soon as the wait it asks for would end after
+            ``patience`` seconds.
     """
     async for attempt in AsyncRetrying(
         retry=retry_if_exception(told_to_wait),
         wait=_as_told,
-        stop=stop_after_delay(patience),
+        stop=stop_before_delay(patience),  # whoever calls may hold what others wait for
         before_sleep=_noted,
         reraise=True,
     ):

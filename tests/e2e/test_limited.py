@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
+import discord as library
 import pytest
 
+from bot.discord_adapter.limited import patiently
+from bot.discord_adapter.voices import FIRST_SECONDS
 from tests.e2e.running import discord_settings, running_bot
 from tests.standins.discord import DiscordStandin
 from tests.standins.discord.limiting import RateLimitProxy
@@ -144,3 +148,21 @@ async def test_a_start_that_is_told_to_wait_waits(tmp_path: Path, bundle: Path) 
             post = await ann.post(channel, files=[("picture.png", drawing("red"))])
             assert "Iron Man" in (await discord.wait_reply(to=post, timeout=60)).content
         assert len(proxy.refusals) == 3
+
+
+async def test_who_has_less_time_than_it_is_told_to_wait_gives_up_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the first answer to a click does, which meanwhile keeps its deferral from being sent."""
+    async with (
+        DiscordStandin() as discord,
+        RateLimitProxy(discord.api_base, overall=(0, 4.0), named=False) as proxy,
+        library.Client(intents=library.Intents.none()) as client,
+    ):
+        monkeypatch.setattr(library.http.Route, "BASE", proxy.api_base)
+        began = time.monotonic()
+        with pytest.raises(library.HTTPException) as refused:
+            await patiently(lambda: client.login("token"), FIRST_SECONDS)
+        assert refused.value.status == 429
+        assert time.monotonic() - began < FIRST_SECONDS
+        assert len(proxy.refusals) == 1
