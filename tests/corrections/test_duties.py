@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url, text
 
+from corrections import duties as module
 from corrections.duties import RETRAINING, SPACE, SWEEPING, Duties
 from corrections.engine import create_engine
-from corrections.errors import LedgerClosed
+from corrections.errors import LedgerClosed, Unwritable
 from corrections.ledger import Ledger
 from tests.corrections.support import ON_POSTGRES
 from tests.standins.postgres import running
@@ -115,3 +117,88 @@ async def test_a_broken_connection_gives_the_duty_up(url: str, tmp_path: Path) -
     await other.close()
     assert await ledger.duties.mine(SWEEPING)
     await ledger.close()
+
+
+KEEPALIVES = text(
+    "SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'),"
+    " current_setting('tcp_keepalives_count')"
+)
+
+
+@ON_POSTGRES
+async def test_the_server_asks_whether_the_machine_is_still_there(url: str) -> None:
+    """Read from the server's end of the connection; a socket of the same machine has none of it."""
+    local = make_url(url).set(host=None, port=None).update_query_dict(
+        {"host": str(running().home), "port": str(running().port)}
+    )  # fmt: skip
+    for each, expected in (
+        (url, ("30", "10", "3")),
+        (local.render_as_string(hide_password=False), ("0", "0", "0")),
+    ):
+        engine = create_engine(each)
+        duties = Duties(engine)
+        assert await duties.mine(SWEEPING)
+        assert (await duties._connections[SWEEPING].execute(KEEPALIVES)).one() == expected
+        await duties.close()
+        await engine.dispose()
+
+
+class Network:
+    """What lies between a process and its server, and can vanish without a word to either."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._there = asyncio.Event()
+        self._there.set()
+        self._ends: list[asyncio.StreamWriter] = []
+
+    async def between(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to = await asyncio.open_connection("127.0.0.1", self._port)
+        self._ends += [writer, to]
+        await asyncio.gather(self._carry(reader, to), self._carry(there, writer))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            while some := await reader.read(65536):
+                await self._there.wait()
+                writer.write(some)
+
+    def vanish(self) -> None:
+        self._there.clear()
+
+    def come_back(self) -> None:
+        """As one that has forgotten what went through it."""
+        for each in self._ends:
+            each.transport.abort()
+        self._there.set()
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("then", ["asked", "given up"])
+async def test_a_server_that_vanished_keeps_nobody(
+    url: str, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(module, "TAKING_SECONDS", 1.0)
+    network = Network(running().port)
+    async with await asyncio.start_server(network.between, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        engine = create_engine(make_url(url).set(port=port).render_as_string(hide_password=False))
+        duties = Duties(engine)
+        assert await duties.mine(SWEEPING)
+        assert await duties.mine(RETRAINING)
+        await duties.give_up(RETRAINING)  # its connection waits in the pool
+        network.vanish()
+        async with asyncio.timeout(20):
+            if then == "asked":
+                assert not await duties.mine(SWEEPING)
+            else:
+                await duties.give_up(SWEEPING)
+            with pytest.raises(Unwritable, match="does not answer"):
+                await duties.mine(SWEEPING)
+        network.come_back()
+        end = asyncio.get_running_loop().time() + SECONDS
+        while not await duties.mine(SWEEPING):
+            assert asyncio.get_running_loop().time() < end, "it does not come free"
+        await duties.close()
+        await engine.dispose()

@@ -103,6 +103,11 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def home(self) -> Path:
+        """Its folder, in which its local socket is."""
+        return self._home
+
     def url(self, database: str, user: str = "whosthat") -> str:
         """A database's address, with a password in it."""
         return f"postgresql+asyncpg://{user}:{QUOTED}@127.0.0.1:{self.port}/{database}"
