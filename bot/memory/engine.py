@@ -26,11 +26,14 @@ class Engine:
     Not thread-safe: it belongs to one event loop. What calls cost: docs/learning.md, section *Figures*.
     """
 
-    def __init__(self, bound: int = BOUND, constants: Constants | None = None) -> None:
+    def __init__(
+        self, bound: int = BOUND, constants: Constants | None = None, *, shared: bool = False
+    ) -> None:
+        """Args: ``shared``: what is put is also held for everybody, at once not when it is asked first."""
         self.bound = bound
         self.constants = constants or read_constants()
         self._places: dict[int, Place] = {}
-        self._everywhere: Place | None = None  # made when somebody first asks for what is shared
+        self._everywhere: Place | None = Place() if shared else None
         self._order: dict[tuple[int, int], None] = {}
 
     def __len__(self) -> int:

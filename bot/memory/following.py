@@ -65,7 +65,7 @@ class Memory:
         self.bundle = ""
         self._ledger = ledger
         self._rules = rules
-        self._engine = Engine(max(1, rules.most))
+        self._engine = Engine(max(1, rules.most), shared=rules.shared)
         self._held = Holding(rules.most)
         self._homes: dict[Community, int] = {}
         self._private: dict[str, Community] = {}
@@ -250,7 +250,7 @@ class Memory:
     async def _change_bundle(self, bundle: str) -> None:
         """Remember with what another model saw; what it has not seen yet is recalled by its copies."""
         log.info("the memory of %d pictures changes over to %s", len(self._held), bundle)
-        fresh = Engine(max(1, self._rules.most))
+        fresh = Engine(max(1, self._rules.most), shared=self._rules.shared)
         lacking: dict[Key, Remembered] = {}
         with _uncollected():
             await self._put(fresh, bundle, self._held.all(), lacking)
@@ -261,7 +261,7 @@ class Memory:
 def _uncollected() -> Iterator[None]:
     """Make what stays for long without collections, which would look through all of it while everybody waits.
 
-    With 10,000 pictures one takes 60 ms of CPU. What is there in the end is not looked through later either.
+    What is there in the end is not looked through later either.
     """
     gc.disable()
     try:

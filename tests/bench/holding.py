@@ -193,10 +193,8 @@ async def _approve(ledger: Ledger, after: int, bundle: str, width: int) -> None:
 
 async def _rebuild(ledger: Ledger, bundle: str, remembered: int) -> None:
     """As a start does, or another model: read everything that is remembered, into a memory of its own."""
-    built = []  # letting go of one is not part of it
     for _ in range(REBUILDS):
         memory = Memory(ledger, RULES)
-        built.append(memory)
         await memory.begin(bundle)
         assert len(memory) >= min(remembered, RULES.most)
         await asyncio.sleep(0.2)

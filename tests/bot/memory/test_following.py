@@ -75,8 +75,8 @@ async def remembering(ledger: Ledger, **rules: object) -> Memory:
 class KeptEngine(Engine):
     """An engine whose entries can be looked at."""
 
-    def __init__(self, bound: int) -> None:
-        super().__init__(bound)
+    def __init__(self, bound: int, *, shared: bool = False) -> None:
+        super().__init__(bound, shared=shared)
         self.kept: dict[tuple[int, int], Entry] = {}
 
     def put(self, entry: Entry) -> None:
