@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bot.memory.engine import Engine
+from bot.memory.places import Place
 from bot.memory.types import Entry
 from model.decode import to_luma
 from model.near import near_key
@@ -253,3 +254,24 @@ def test_it_agrees_with_one_that_was_filled_anew() -> None:
         one, two = engine.recall(1, sight), fresh.recall(1, sight)
         assert (one.how, one.slugs) == (two.how, two.slugs)
         assert one.answer.confidence == pytest.approx(two.answer.confidence, rel=1e-5)
+
+
+def test_rows_of_many_blocks_are_compared_as_one_matrix_would_be() -> None:
+    dice = np.random.default_rng(5)
+    vectors = dice.normal(size=(700, 8)).astype(np.float32)
+    key, place, held = key_of(1), Place(), {}
+    for blob, vector in enumerate(vectors):
+        place.put(Entry(blob, blob, 1, ("loki",), key, embedding=vector, leans=True))
+        held[blob] = vector / np.linalg.norm(vector)
+        if blob % 3 == 2:
+            gone = int(dice.choice(list(held)))
+            place.drop((1, gone))
+            del held[gone]
+    asked = vectors[0] / np.linalg.norm(vectors[0])
+    found = np.sort(place.cosines(asked))
+    assert np.allclose(found, np.sort(np.stack(list(held.values())) @ asked), atol=1e-6)
+    for blob in list(held):
+        place.drop((1, blob))
+    assert not len(place.cosines(asked))
+    place.put(Entry(1, 1, 1, ("loki",), key, embedding=vectors[0][:4], leans=True))  # another model's
+    assert place.cosines(np.array([1, 0, 0, 0], np.float32)).shape == (1,)
