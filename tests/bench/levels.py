@@ -205,8 +205,11 @@ def make(folder: Path) -> None:
         "calibration": {},
     }
     # as the embedded model's: a sixth of the layers in single precision; even channels cost nothing
-    fast = Form(int8=True, floats=("0.down", "2.down"))
-    forms = {"fast": fast, "turbo": replace(fast, merge=evenly(16, 12), proportional=True)}
+    even = Form(int8=True, floats=("0.down", "2.down"))
+    forms = {
+        "fast": replace(even, floats=tuple(f"{layer}.down" for layer in range(12))),
+        "turbo": replace(even, merge=evenly(12, 12), proportional=True),
+    }
     add_levels(bundle, {level: {"form": form.to_json(), **nothing_lost} for level, form in forms.items()})
 
 
