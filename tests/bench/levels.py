@@ -204,7 +204,7 @@ def make(folder: Path) -> None:
         "neighbour_right_exact": 1.0,
         "calibration": {},
     }
-    # as the embedded model's: a sixth of the layers in single precision; even channels cost nothing
+    # as the embedded model's; even channels cost nothing
     even = Form(int8=True, floats=("0.down", "2.down"))
     forms = {
         "fast": replace(even, floats=tuple(f"{layer}.down" for layer in range(12))),
