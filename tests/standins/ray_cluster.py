@@ -94,10 +94,16 @@ class RayCluster:
 
 
 def _is_a_worker(process: psutil.Process) -> bool:
+    """What a worker has forked off itself is called as it is, and is none."""
     try:
-        return process.cmdline()[1:3] == ["-m", "model.worker"]
+        parent = process.parent()
+        return _called(process) and (parent is None or not _called(parent))
     except psutil.Error:
         return False
+
+
+def _called(process: psutil.Process) -> bool:
+    return process.cmdline()[1:3] == ["-m", "model.worker"]
 
 
 def main() -> None:
