@@ -215,7 +215,7 @@ async def test_a_server_sets_itself_up_in_chat(tmp_path: Path, bundle: Path) -> 
         answer = await (await s.ann.slash(s.channel, "setup")).response()
         assert answer.ephemeral
         assert "Only those who may manage this server" in answer.message.content
-        await s.bot.line("may not manage server")
+        await s.bot.line("may not manage a server")
         private = await (await boss.slash(s.discord.dm(boss), "setup")).response()
         assert "Settings are for servers" in private.message.content
 
