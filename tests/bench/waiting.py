@@ -144,7 +144,11 @@ async def _clients(
         for way in ways:
             url = stack.enter_context(_litserve(way, batch))
             headers = {"Content-Type": "application/json"}
-            peers[way] = await stack.enter_async_context(aiohttp.ClientSession(url, headers=headers))
+            # LitServe's server closes a connection after 5 s without a question, while it is another's turn
+            lasting = aiohttp.TCPConnector(limit=0, keepalive_timeout=2)
+            peers[way] = await stack.enter_async_context(
+                aiohttp.ClientSession(url, headers=headers, connector=lasting)
+            )
             await until_answered(peers[way], "/predict", same[0])
         for turn in range(bench.runs + 1):
             seconds = TURN if turn else LEARNING
