@@ -7,6 +7,12 @@ transparent, and brought to 8-bit RGB. Colour profiles are ignored: parsing them
 and the shift they would correct does not matter for saying who somebody is. What is stored is encoded anew,
 so no metadata survives.
 
+A JPEG can be decoded at a half, a quarter or an eighth of its size. Where the model, near key and marks need
+less than what is stored, it is decoded twice: small, and for whoever stores it once more, which can be done
+elsewhere while the model looks (`store`). Of all others one decoding serves for both, and what is stored is
+handed over as pixels (`Rest`). Which of the two it is depends on the picture alone, so that one picture
+always gives the same numbers.
+
 Everything that goes wrong is a `model.errors.PictureError` with one of its reasons.
 """
 
@@ -19,6 +25,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +43,8 @@ from model.errors import PictureError
 from model.marks import GREY, make_marks
 from model.near import SIDE, near_key
 from model.preprocess import Box, Pixels, Preprocess, to_pixels
+
+T = TypeVar("T")
 
 FORMATS = (
     *(
@@ -95,12 +104,21 @@ class DecodeLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left to be encoded of a picture that was decoded: rows of RGB, ``size`` is (width, height)."""
+
+    size: tuple[int, int]
+    rgb: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """One picture, read.
 
     ``pixels`` is what the model looks at, uint8 [H, W, 3]; ``width`` and ``height`` are those of the whole
     picture, upright; ``stored`` is a WebP without metadata, when asked for; ``format`` is what the bytes
-    were: "jpeg", "png", "webp", "gif", "avif" or "heic"; ``marks`` see `model.marks`.
+    were: "jpeg", "png", "webp", "gif", "avif" or "heic"; ``marks`` see `model.marks`; ``rest`` is what
+    `store` goes on from, when asked for, and None where it has to begin with the bytes.
     """
 
     pixels: Pixels
@@ -110,14 +128,78 @@ class Decoded:
     stored: bytes | None
     format: str
     marks: bytes = b""
+    rest: Rest | None = None
 
 
-def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A picture that was decoded: upright, RGB. ``box`` is where the whole picture ends in ``image``."""
+
+    image: Image.Image
+    box: Box
+    width: int
+    height: int
+    format: str
+    whole: bool
+    """Whether it suffices for storing, too."""
+
+
+def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool, *, rest: bool = False) -> Decoded:
     """Read one encoded picture.
+
+    Args:
+        keep: encode what is stored as well.
+        rest: give what `store` goes on from, instead.
 
     Raises:
         PictureError: with one of its reasons but *too-slow*, which is for whoever waits to say.
     """
+
+    def read(container: str) -> Decoded:
+        opened = _opened(data, container, limits, how)
+        image, box = opened.image, opened.box
+        grey = image.convert("L")
+        stored = None
+        if keep:
+            fine = opened if opened.whole else _opened(data, container, limits, how, storing=True)
+            stored = _encoded(_shrunk(fine.image, limits), limits)
+        return Decoded(
+            pixels=np.ascontiguousarray(to_pixels(image, how, box)),
+            near_key=near_key(to_luma(grey, box)),
+            width=opened.width,
+            height=opened.height,
+            stored=stored,
+            format=opened.format,
+            marks=make_marks(to_grey(grey, box)),
+            rest=_rest(_shrunk(image, limits)) if rest and opened.whole else None,
+        )
+
+    return _guarded(data, limits, read)
+
+
+def store(data: bytes, limits: DecodeLimits, how: Preprocess, rest: Rest | None = None) -> bytes:
+    """What is stored of a picture, as `decode` with ``keep`` gives it.
+
+    Args:
+        rest: of the same picture, from `decode`; None: the bytes are decoded.
+
+    Raises:
+        PictureError: see `decode`.
+    """
+
+    def read(container: str) -> bytes:
+        image = (
+            _shrunk(_opened(data, container, limits, how, storing=True).image, limits)
+            if rest is None
+            else Image.frombuffer("RGB", rest.size, rest.rgb)
+        )
+        return _encoded(image, limits)
+
+    return _guarded(data, limits, read)
+
+
+def _guarded(data: bytes, limits: DecodeLimits, read: Callable[[str], T]) -> T:
+    """Have bytes read that are on the allow-list; whatever is raised, it is a PictureError."""
     if not data:
         raise PictureError("empty", "there are no bytes in this picture")
     if len(data) > limits.bytes:
@@ -132,7 +214,7 @@ def decode(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> De
             warnings.simplefilter("ignore")  # Pillow warns of what is checked here anyway
             if container == "HEIF":
                 _read_heif()
-            return _decode(data, container, limits, how, keep)
+            return read(container)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
@@ -164,21 +246,21 @@ def to_grey(image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
     return np.asarray(grey)
 
 
-def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded:
+def _opened(
+    data: bytes, container: str, limits: DecodeLimits, how: Preprocess, *, storing: bool = False
+) -> _Opened:
+    """Decode: for the model, key and marks, or large enough for ``storing``, too."""
     _check_size(*containers.webp_size(data), limits)  # libwebp allocates the canvas when it is opened
     with ExitStack() as files:
         opened = files.enter_context(Image.open(io.BytesIO(data), formats=(container,)))
         _check_size(*opened.size, limits)
         width, height = opened.size
-        # what is needed for the model and for what is stored; the same with and without ``keep``, so that one
-        # picture always gives the same numbers
-        enough = max(
-            ENOUGH * max(how.height, how.width, how.shortest) / max(1, min(opened.size)),
-            _ALMOST * limits.stored_side / max(opened.size),
-        )
-        drafted = 1
-        if opened.format in ("JPEG", "MPO") and enough < 1:
-            least = math.ceil(width * enough), math.ceil(height * enough)
+        least = _least(opened.size, limits, how)
+        drafted, whole = 1, True
+        if opened.format in ("JPEG", "MPO"):
+            small = _least(opened.size, None, how)
+            if not storing and _drafted(opened.size, small) > _drafted(opened.size, least):
+                least, whole = small, False
             opened.draft(None, least)
             drafted = round(max(width / opened.width, height / opened.height))  # 1, 2, 4 or 8
             if drafted >= 4 and opened.format == "JPEG" and "progressive" in opened.info:
@@ -186,10 +268,10 @@ def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, 
                 opened = files.enter_context(Image.open(shorter, formats=(container,)))
                 opened.draft(None, least)
         opened.load()
-        if opened.format == "HEIF":
+        if opened.format == "HEIF" and opened.size != (width, height):
             width, height = opened.size  # its header may have said something else
+            least = _least(opened.size, limits, how)
         orientation = _orientation(opened)  # not before: it loads a PNG itself, and keeps silent of damage
-        least = math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1))
         factor = max(1, min(opened.width // least[0], opened.height // least[1]))
         image = _plain(opened, factor)
         kind = _KIND.get(str(opened.format), str(opened.format).lower())
@@ -200,16 +282,23 @@ def _decode(data: bytes, container: str, limits: DecodeLimits, how: Preprocess, 
         image = image.transpose(_UPRIGHT[orientation])
         if orientation >= 5:
             width, height = height, width
-    grey = image.convert("L")
-    return Decoded(
-        pixels=np.ascontiguousarray(to_pixels(image, how, box)),
-        near_key=near_key(to_luma(grey, box)),
-        width=width,
-        height=height,
-        stored=_encoded(image, limits) if keep else None,
-        format=kind,
-        marks=make_marks(to_grey(grey, box)),
+    return _Opened(image, box, width, height, kind, whole)
+
+
+def _least(size: tuple[int, int], limits: DecodeLimits | None, how: Preprocess) -> tuple[int, int]:
+    """Width and height that suffice for the model, key and marks, and within ``limits`` for storing."""
+    enough = max(
+        ENOUGH * max(how.height, how.width, how.shortest) / max(1, min(size)),
+        ENOUGH * GREY / max(size) if limits is None else _ALMOST * limits.stored_side / max(size),
     )
+    width, height = size
+    return math.ceil(max(width * enough, 1)), math.ceil(max(height * enough, 1))
+
+
+def _drafted(size: tuple[int, int], least: tuple[int, int]) -> int:
+    """By how much libjpeg makes a picture smaller that is to have at least these sides, as Pillow has it."""
+    times = min(size[0] // least[0], size[1] // least[1])
+    return next(scale for scale in (8, 4, 2, 1) if times >= scale or scale == 1)
 
 
 @cache
@@ -260,12 +349,20 @@ def _averaged(image: Image.Image, factor: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image  # which would copy it
 
 
-def _encoded(image: Image.Image, limits: DecodeLimits) -> bytes:
+def _shrunk(image: Image.Image, limits: DecodeLimits) -> Image.Image:
     longest = max(image.size)
-    if longest > limits.stored_side:
-        scale = limits.stored_side / longest
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.LANCZOS)
+    if longest <= limits.stored_side:
+        return image
+    scale = limits.stored_side / longest
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _rest(image: Image.Image) -> Rest:
+    return Rest(image.size, image.tobytes())
+
+
+def _encoded(image: Image.Image, limits: DecodeLimits) -> bytes:
     bare = Image.frombytes("RGB", image.size, image.tobytes())  # nothing but pixels goes on
     encoded = io.BytesIO()
     # method 4 takes three times as long for as many bytes and 0.3 dB

@@ -23,7 +23,7 @@ from typing import Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from model.decode import Decoded, DecodeLimits, decode
+from model.decode import Decoded, DecodeLimits, Rest, decode, store
 from model.errors import PictureError, WorkerGone
 from model.preprocess import Preprocess
 
@@ -57,6 +57,9 @@ class Decoders:
     def __init__(self, options: DecoderOptions) -> None:
         self.options = options
         self._pool: ProcessPool | None = None
+        self._given = 0  # tasks that the pool has
+        self._free = asyncio.Event()
+        self._storing: set[asyncio.Future[bytes]] = set()
 
     async def __aenter__(self) -> Self:
         self._pool = self._started()
@@ -70,18 +73,38 @@ class Decoders:
 
     async def close(self) -> None:
         """End the children; what they were doing is lost."""
+        for storing in self._storing:
+            storing.cancel()
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(_ended, pool)
 
-    async def decode(self, data: bytes, how: Preprocess, *, keep: bool = False) -> Decoded:
-        """Decode one picture in a child.
+    async def decode(
+        self, data: bytes, how: Preprocess, *, keep: bool = False, rest: bool = False
+    ) -> Decoded:
+        """Decode one picture in a child, see `model.decode.decode`.
 
         Raises:
             PictureError: it is not read; also *damaged* when it killed the child, *too-slow* out of time.
             WorkerGone: no child can be started.
         """
-        return await self.call(_decode_here, data, self.options.limits, how, keep)
+        return await self.call(_decode_here, data, self.options.limits, how, keep, rest)
+
+    async def store(self, data: bytes, how: Preprocess, rest: Rest | None = None) -> bytes:
+        """What is stored of one picture, see `model.decode.store`: by a child that has nothing else to do.
+
+        Raises:
+            PictureError, WorkerGone: see `decode`.
+        """
+        while self._given >= self.options.count:
+            self._free.clear()
+            await self._free.wait()
+        self._given += 1
+        storing = asyncio.ensure_future(self._called(_store_here, data, self.options.limits, how, rest))
+        self._storing.add(storing)
+        storing.add_done_callback(self._stored)
+        # cancelled, it is finished all the same: else its child would be ended, and another started
+        return await asyncio.shield(storing)
 
     async def call(self, work: Callable[..., T | PictureError], *arguments: object) -> T:
         """Have a child do ``work``, which returns a PictureError instead of raising it.
@@ -89,6 +112,13 @@ class Decoders:
         Raises:
             PictureError, WorkerGone: see `decode`.
         """
+        self._given += 1
+        try:
+            return await self._called(work, *arguments)
+        finally:
+            self._done()
+
+    async def _called(self, work: Callable[..., T | PictureError], *arguments: object) -> T:
         for _ in range(2):  # a pool can break for reasons that are none of this picture's
             pool = self._working()
             future = pool.schedule(work, args=arguments, timeout=self.options.seconds)
@@ -113,6 +143,16 @@ class Decoders:
                     raise done
                 return done
         raise WorkerGone("the processes that decode pictures do not stay alive")
+
+    def _stored(self, storing: asyncio.Future[bytes]) -> None:
+        self._storing.discard(storing)
+        if not storing.cancelled():
+            storing.exception()  # somebody has been told, or nobody wants to know
+        self._done()
+
+    def _done(self) -> None:
+        self._given -= 1
+        self._free.set()
 
     def pids(self) -> list[int]:
         """The children's process ids."""
@@ -160,10 +200,22 @@ def _say_hello() -> int:
     return os.getpid()
 
 
-def _decode_here(data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool) -> Decoded | PictureError:
+def _decode_here(
+    data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool, rest: bool
+) -> Decoded | PictureError:
     """Errors are returned: one that is raised keeps its frames, and their pictures, until the next task."""
     try:
-        return decode(data, limits, how, keep)
+        return decode(data, limits, how, keep, rest=rest)
+    except PictureError as error:
+        return PictureError(error.reason, str(error))
+
+
+def _store_here(
+    data: bytes, limits: DecodeLimits, how: Preprocess, rest: Rest | None
+) -> bytes | PictureError:
+    """The same of what is stored."""
+    try:
+        return store(data, limits, how, rest)
     except PictureError as error:
         return PictureError(error.reason, str(error))
 

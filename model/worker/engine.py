@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -234,24 +234,32 @@ class Engine:
         assert self._seat is not None
         with self._seat as seat:
             known = self._known(seat, job.sha256) if job.keep else None  # else `look` has asked
-            cached = known is not None
-            decoded: Decoded | None = None
-            if known is None or job.keep:
-                began = time.perf_counter()
-                decoded = await self.decoders.decode(job.picture, seat.classifier.preprocess, keep=job.keep)
-                self.counters["decoded"] += 1
-                self.observed.decode.observe(time.perf_counter() - began)
-            if known is None:
-                assert decoded is not None
-                logits, embedding = await seat.look(decoded.pixels, lambda: not job.reply.done())
-                known = Known(
-                    logits, embedding, decoded.near_key, decoded.width, decoded.height, decoded.marks
-                )
-                self.cache.put((job.sha256, seat.info.id, seat.classifier.level), known)
-            stored = decoded.stored if decoded is not None else None
+            how, stored, cached = seat.classifier.preprocess, None, known is not None
+            began = time.perf_counter()
+            if known is not None:
+                stored = await self.decoders.store(job.picture, how)
+                self._decoded(began)
+            else:
+                decoded = await self.decoders.decode(job.picture, how, rest=job.keep)
+                self._decoded(began)
+                looking = self._looked(seat, job, decoded)
+                if job.keep:
+                    known, stored = await _both(looking, self.decoders.store(job.picture, how, decoded.rest))
+                else:
+                    known = await looking
             if stored is not None:
                 self.kept.put(job.sha256, stored)
             return self._sight(job.sha256, job.began, seat, known, stored, cached=cached)
+
+    def _decoded(self, began: float) -> None:
+        self.counters["decoded"] += 1
+        self.observed.decode.observe(time.perf_counter() - began)
+
+    async def _looked(self, seat: Seat, job: Job, decoded: Decoded) -> Known:
+        logits, embedding = await seat.look(decoded.pixels, lambda: not job.reply.done())
+        known = Known(logits, embedding, decoded.near_key, decoded.width, decoded.height, decoded.marks)
+        self.cache.put((job.sha256, seat.info.id, seat.classifier.level), known)
+        return known
 
     def _known(self, seat: Seat, sha256: str) -> Known | None:
         return self.cache.get((sha256, seat.info.id, seat.classifier.level))
@@ -281,6 +289,16 @@ class Engine:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _both(looking: Awaitable[Known], storing: Awaitable[bytes]) -> tuple[Known, bytes]:
+    """What comes of both; when one of them fails the other is dropped."""
+    tasks = asyncio.ensure_future(looking), asyncio.ensure_future(storing)
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _answer(known: Known, info: BundleInfo) -> Answer:

@@ -57,7 +57,9 @@ class Blind(Decoders):
     async def close(self) -> None:
         """Nothing was started."""
 
-    async def decode(self, data: bytes, how: Preprocess, *, keep: bool = False) -> Decoded:
+    async def decode(
+        self, data: bytes, how: Preprocess, *, keep: bool = False, rest: bool = False
+    ) -> Decoded:
         """Grey, whatever the bytes."""
         key = hashlib.sha256(data).hexdigest()
         return Decoded(np.zeros((SIDE, SIDE, 3), np.uint8), key, SIDE, SIDE, None, "jpeg")
