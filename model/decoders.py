@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as PebbleTimeout
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
 from types import TracebackType
@@ -23,7 +24,7 @@ from typing import Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from model.decode import Decoded, DecodeLimits, Rest, decode, store
+from model.decode import Decoded, DecodeLimits, decode, store
 from model.errors import PictureError, WorkerGone
 from model.preprocess import Preprocess
 
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _START_SECONDS = 60.0
+_PIPE = 2**20  # bytes; the most that Linux allows everybody
 _PICTURES_A_CHILD = 2000  # then a fresh one, in case a library leaks
 
 
@@ -80,7 +82,7 @@ class Decoders:
             await asyncio.to_thread(_ended, pool)
 
     async def decode(
-        self, data: bytes, how: Preprocess, *, keep: bool = False, rest: bool = False
+        self, data: bytes, how: Preprocess, *, keep: bool = False, apart: bool = False
     ) -> Decoded:
         """Decode one picture in a child, see `model.decode.decode`.
 
@@ -88,9 +90,9 @@ class Decoders:
             PictureError: it is not read; also *damaged* when it killed the child, *too-slow* out of time.
             WorkerGone: no child can be started.
         """
-        return await self.call(_decode_here, data, self.options.limits, how, keep, rest)
+        return await self.call(_decode_here, data, self.options.limits, how, keep, apart)
 
-    async def store(self, data: bytes, how: Preprocess, rest: Rest | None = None) -> bytes:
+    async def store(self, data: bytes, how: Preprocess) -> bytes:
         """What is stored of one picture, see `model.decode.store`: by a child that has nothing else to do.
 
         Raises:
@@ -100,7 +102,7 @@ class Decoders:
             self._free.clear()
             await self._free.wait()
         self._given += 1
-        storing = asyncio.ensure_future(self._called(_store_here, data, self.options.limits, how, rest))
+        storing = asyncio.ensure_future(self._called(_store_here, data, self.options.limits, how))
         self._storing.add(storing)
         storing.add_done_callback(self._stored)
         # cancelled, it is finished all the same: else its child would be ended, and another started
@@ -183,6 +185,7 @@ class Decoders:
     async def _warm(self) -> None:
         """Wait until every child has started, so that the first picture does not."""
         pool = self._working()
+        _widen(pool)
         started: set[int] = set()
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -195,27 +198,36 @@ class Decoders:
             raise WorkerGone(f"the processes that decode pictures do not start: {error}") from error
 
 
+def _widen(pool: ProcessPool) -> None:
+    """Let a whole picture into the pipes: with their usual 64 KiB each piece waits for the other side."""
+    if sys.platform == "linux":
+        import fcntl
+
+        ways = pool._pool_manager.worker_manager.pool_channel
+        for way in (ways.reader, ways.writer) if ways is not None else ():
+            with suppress(OSError):  # all pipes of a user together have a bound, too
+                fcntl.fcntl(way.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+
+
 def _say_hello() -> int:
     time.sleep(0.01)  # leaves the next one to another child
     return os.getpid()
 
 
 def _decode_here(
-    data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool, rest: bool
+    data: bytes, limits: DecodeLimits, how: Preprocess, keep: bool, apart: bool
 ) -> Decoded | PictureError:
     """Errors are returned: one that is raised keeps its frames, and their pictures, until the next task."""
     try:
-        return decode(data, limits, how, keep, rest=rest)
+        return decode(data, limits, how, keep, apart=apart)
     except PictureError as error:
         return PictureError(error.reason, str(error))
 
 
-def _store_here(
-    data: bytes, limits: DecodeLimits, how: Preprocess, rest: Rest | None
-) -> bytes | PictureError:
+def _store_here(data: bytes, limits: DecodeLimits, how: Preprocess) -> bytes | PictureError:
     """The same of what is stored."""
     try:
-        return store(data, limits, how, rest)
+        return store(data, limits, how)
     except PictureError as error:
         return PictureError(error.reason, str(error))
 

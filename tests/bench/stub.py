@@ -58,7 +58,7 @@ class Blind(Decoders):
         """Nothing was started."""
 
     async def decode(
-        self, data: bytes, how: Preprocess, *, keep: bool = False, rest: bool = False
+        self, data: bytes, how: Preprocess, *, keep: bool = False, apart: bool = False
     ) -> Decoded:
         """Grey, whatever the bytes."""
         key = hashlib.sha256(data).hexdigest()

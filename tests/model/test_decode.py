@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin, features
 
-from model.decode import Decoded, DecodeLimits, _read_heif, decode, to_luma
+from model.decode import Decoded, DecodeLimits, _read_heif, decode, store, to_luma
 from model.decoders import DecoderOptions, Decoders
 from model.errors import PictureError
 from model.near import is_near, near_key
@@ -426,3 +426,30 @@ def test_whatever_is_done_to_the_bytes_it_is_read_or_one_sentence(kind: str, see
         assert read(bytes(data), limits=DecodeLimits(pixels=1_000_000), keep=True).pixels.shape == (64, 64, 3)
     except PictureError as error:
         assert error.reason in PictureError.REASONS
+
+
+# what is stored, from a decoding of its own
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "apart"),
+    [("JPEG", (1280, 960), True), ("JPEG", (600, 450), False), ("PNG", (1280, 960), False)],
+)
+def test_what_is_stored_is_the_same_whoever_makes_it(kind: str, size: tuple[int, int], apart: bool) -> None:
+    data, how = encoded(picture("red", seed=5, size=size), kind), Preprocess()
+    bare, whole = read(data, how=how), read(data, how=how, keep=True)
+    first = decode(data, LIMITS, how, True, apart=True)
+    assert whole.stored is not None
+    assert first.stored == (None if apart else whole.stored)
+    assert store(data, LIMITS, how) == whole.stored
+    for seen in (whole, first):
+        assert np.array_equal(seen.pixels, bare.pixels)
+        assert (seen.near_key, seen.marks, seen.width) == (bare.near_key, bare.marks, size[0])
+    assert is_near(read(whole.stored, how=how).near_key, bare.near_key)
+
+
+def test_what_cannot_be_stored_has_the_reasons_of_what_cannot_be_decoded() -> None:
+    for data, reason in [(b"", "empty"), (b"text", "not-a-picture"), (drawing()[:300], "truncated")]:
+        with pytest.raises(PictureError) as caught:
+            store(data, LIMITS, HOW)
+        assert caught.value.reason == reason

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import numpy as np
 import psutil
@@ -132,6 +132,46 @@ async def test_a_picture_that_takes_too_much_memory_is_given_up(huge: bytes) -> 
         assert caught.value.reason == "too-many-pixels"
         assert (await decoders.decode(drawing(), HOW)).width == 320
         assert decoders.pids() == pid  # nobody had to die of it
+
+
+async def test_what_is_stored_waits_for_those_whom_the_model_waits_for(huge: bytes) -> None:
+    data, done = drawing("red", kind="JPEG"), []
+    async with Decoders(DecoderOptions(children=1)) as decoders:
+
+        async def noted(name: str, work: Awaitable[object]) -> None:
+            await work
+            done.append(name)
+
+        first = asyncio.create_task(noted("first", decoders.decode(huge, HOW)))
+        await busy_child(decoders)
+        behind = asyncio.create_task(noted("stored", decoders.store(data, HOW)))
+        dropped = asyncio.create_task(decoders.store(data, HOW))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(noted("other", decoders.decode(data, HOW))) for _ in range(3)]
+        dropped.cancel()
+        await asyncio.wait_for(asyncio.gather(first, behind, *others), 30)
+    assert done == ["first", "other", "other", "other", "stored"]
+    assert dropped.cancelled()
+
+
+async def test_who_drops_what_is_being_stored_ends_no_child(huge: bytes) -> None:
+    async with Decoders(DecoderOptions(children=1)) as decoders:
+        pids = decoders.pids()
+        storing = asyncio.create_task(decoders.store(huge, HOW))
+        await busy_child(decoders)
+        storing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await storing
+        assert (await decoders.decode(drawing(), HOW)).width == 320
+        assert decoders.pids() == pids
+
+
+async def test_what_is_being_stored_when_the_decoders_close_is_lost(huge: bytes) -> None:
+    async with Decoders(DecoderOptions(children=1)) as decoders:
+        storing = asyncio.create_task(decoders.store(huge, HOW))
+        await busy_child(decoders)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(storing, 10)
 
 
 async def test_closed_decoders_say_so_and_leave_no_child() -> None:
