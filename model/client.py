@@ -28,6 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _AGAIN = 2.0  # seconds; what is known takes no longer to say
+_SHARE = 0.25  # of the time that there is, at most: there shall be enough left to send the picture
 _LOADING = 600.0  # seconds; a swap may have to download and build the bundle first
 
 
@@ -132,8 +133,10 @@ class WorkerClient:
         if link is None:
             return None
         headers = {**headers, protocol.SHA256: sha256}
+        patience = min(seconds * _SHARE, _AGAIN)
         try:
-            reply = await link.ask("POST", "/v1/identify", None, headers, min(seconds / 2, _AGAIN), kept=True)
+            async with asyncio.timeout(patience):  # not the worker's own, which comes half a second later
+                reply = await link.ask("POST", "/v1/identify", None, headers, patience, kept=True)
         except (Away, TimeoutError, ModelError):  # whatever it is, sending the picture will show it
             return None
         return None if reply == protocol.UNKNOWN else reply

@@ -18,6 +18,7 @@ from aiohttp import web
 from model.client import WorkerClient
 from model.errors import BundleMissing, DeadlinePassed, PictureError, WorkerBusy, WorkerError, WorkerGone
 from model.types import Eyes
+from model.worker import protocol
 from model.worker.options import WorkerOptions
 from tests.model.test_worker import folder, running
 from tests.model.worker_contract import until
@@ -213,6 +214,29 @@ async def test_a_worker_that_says_nothing_is_given_up_at_the_deadline(path: str)
         with pytest.raises(DeadlinePassed):
             await client.look(drawing(), deadline=0.2)
         assert time.monotonic() - began < 3
+
+
+async def test_a_question_that_is_not_answered_leaves_time_to_send_the_picture(
+    tiny: WorkerOptions, path: str
+) -> None:
+    async with running(replace(tiny, listen=f"unix:{path}")) as worker, WorkerClient(worker.url) as client:
+        sight = await client.look(drawing("green"))
+    asked: list[bool] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(bool(await request.read()))
+        if not asked[-1]:
+            await asyncio.sleep(30)
+        if float(request.headers[protocol.DEADLINE]) < 300:  # what looking takes
+            status, body, _ = protocol.error_to_http(DeadlinePassed("too late"))
+            return web.json_response(body, status=status)
+        return web.json_response(protocol.sight_to_json(sight))
+
+    async with answering(path, handler), WorkerClient(path) as client:
+        await client.look(drawing("green"))
+        for deadline in (1.0, 0.6):
+            assert (await client.look(drawing("green"), deadline=deadline)).sha256 == sight.sha256
+    assert asked == [True, False, True, False, True]
 
 
 async def test_a_client_that_is_closed_opens_again(tiny: WorkerOptions, path: str) -> None:
