@@ -42,6 +42,7 @@ from model.errors import PictureError
 from model.marks import GREY, make_marks
 from model.near import SIDE, near_key
 from model.preprocess import Box, Pixels, Preprocess, to_pixels
+from model.upright import orientation_of, plain, upright
 
 T = TypeVar("T")
 
@@ -73,27 +74,6 @@ JPEG is decoded at a half, a quarter or an eighth."""
 _SHRINKS = Image.Resampling.BICUBIC
 """What is stored is made smaller by it: two thirds of the time of Lanczos, and 51 dB from what that gives,
 where the encoder takes away more (41 dB)."""
-
-_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_TURNED: dict[int, Callable[[int, int, float, float, float, float], Box]] = {
-    2: lambda w, h, left, top, right, bottom: (w - right, top, w - left, bottom),
-    3: lambda w, h, left, top, right, bottom: (w - right, h - bottom, w - left, h - top),
-    4: lambda w, h, left, top, right, bottom: (left, h - bottom, right, h - top),
-    5: lambda w, h, left, top, right, bottom: (top, left, bottom, right),
-    6: lambda w, h, left, top, right, bottom: (h - bottom, left, h - top, right),
-    7: lambda w, h, left, top, right, bottom: (h - bottom, w - right, h - top, w - left),
-    8: lambda w, h, left, top, right, bottom: (top, w - right, bottom, w - left),
-}
-"""Where a box of a picture of that width and height is after the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,17 +235,15 @@ def _opened(
         if opened.format == "HEIF" and opened.size != (width, height):
             width, height = opened.size  # its header may have said something else
             least = _least(opened.size, limits, how)
-        orientation = _orientation(opened)  # not before: it loads a PNG itself, and keeps silent of damage
+        orientation = orientation_of(opened)  # not before: it loads a PNG itself, and keeps silent of damage
         factor = max(1, min(opened.width // least[0], opened.height // least[1]))
-        image = _plain(opened, factor)
+        image = plain(opened, factor)
         kind = _KIND.get(str(opened.format), str(opened.format).lower())
     # where the whole picture ends, which may be within the last row and column
     box: Box = (0, 0, width / (drafted * factor), height / (drafted * factor))
-    if orientation in _UPRIGHT:
-        box = _TURNED[orientation](*image.size, *box)
-        image = image.transpose(_UPRIGHT[orientation])
-        if orientation >= 5:
-            width, height = height, width
+    image, box = upright(image, box, orientation)
+    if orientation >= 5:
+        width, height = height, width
     return _Opened(image, box, width, height, kind, small)
 
 
@@ -300,37 +278,6 @@ def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
             "too-many-pixels",
             f"the picture has {width:,} x {height:,} pixels, at most {limits.pixels:,} are read",
         )
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # broken EXIF says nothing
-        return 1
-
-
-def _plain(image: Image.Image, factor: int) -> Image.Image:
-    """8-bit RGB on white, averaged by a whole factor before anything makes copies of a large picture."""
-    if image.mode.startswith("I"):  # 16 bits of grey, in one of several modes
-        levels = np.asarray(image)
-        if levels.dtype != np.uint16:
-            levels = np.clip(levels, 0, 0xFFFF).astype(np.uint16)
-        image = Image.fromarray((levels >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        layers = image if image.mode == "RGBA" else image.convert("RGBA")
-        # "RGBa" is multiplied by alpha, so that averaging does not smear the colour of what is not seen
-        layers = _averaged(layers.convert("RGBa"), factor).convert("RGBA")
-        white = Image.new("RGB", layers.size, "white")
-        white.paste(layers, mask=layers.getchannel("A"))
-        return white
-    if image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")
-    image = _averaged(image, factor)
-    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
-
-
-def _averaged(image: Image.Image, factor: int) -> Image.Image:
-    return image.reduce(factor) if factor > 1 else image  # which would copy it
 
 
 def _encoded(image: Image.Image, limits: DecodeLimits) -> bytes:

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,25 +21,13 @@ from model.hardware import gpu_decoders
 from model.targets import aimed
 from model.types import Answer, BundleInfo, Sight
 from model.worker.cache import Cache, Kept, Known
+from model.worker.job import Job, both
 from model.worker.metrics import Observed
 from model.worker.options import WorkerOptions
 from model.worker.queue import Admission, FairQueue
 from model.worker.seat import Seat, batching_of, end
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """One picture that somebody waits for. ``reply`` is done early when nobody waits any more."""
-
-    picture: bytes
-    sha256: str
-    key: str
-    keep: bool
-    reply: asyncio.Future[Sight]
-    began: float = field(default_factory=time.perf_counter)
-    trace: str = field(default_factory=tracing.current)
 
 
 class Engine:
@@ -208,7 +195,7 @@ class Engine:
 
     def _handed_back(self, job: Job, began: float, beside: int, work: asyncio.Task[None]) -> None:
         if work.cancelled():
-            _fail(job.reply, WorkerError("the worker stops"))
+            job.fail(WorkerError("the worker stops"))
         self.admission.took((time.perf_counter() - began) / beside)
         self._busy -= 1
         self._freed.set()
@@ -225,10 +212,10 @@ class Engine:
             if task is not None and task.cancelling():
                 raise
         except ModelError as error:
-            _fail(job.reply, error)
+            job.fail(error)
         except Exception as error:  # whatever it is, the next picture is answered
             log.exception("a picture could not be looked at")
-            _fail(job.reply, WorkerError(f"the worker has a fault: {type(error).__name__}"))
+            job.fail(WorkerError(f"the worker has a fault: {type(error).__name__}"))
 
     async def _answered(self, job: Job) -> Sight:
         assert self._seat is not None
@@ -244,7 +231,7 @@ class Engine:
                 self._decoded(began)
                 looking, stored = self._looked(seat, job, decoded), decoded.stored
                 if job.keep and stored is None:
-                    known, stored = await _both(looking, self.decoders.store(job.picture, how))
+                    known, stored = await both(looking, self.decoders.store(job.picture, how))
                 else:
                     known = await looking
             if stored is not None:
@@ -291,23 +278,8 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _both(looking: Awaitable[Known], storing: Awaitable[bytes]) -> tuple[Known, bytes]:
-    """What comes of both; when one of them fails the other is dropped."""
-    tasks = asyncio.ensure_future(looking), asyncio.ensure_future(storing)
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
 def _answer(known: Known, info: BundleInfo) -> Answer:
     try:
         return answer(known.logits.tolist(), info)
     except BundleError as error:  # a model that gives no numbers is a fault of ours, not of a request
         raise WorkerError(str(error)) from error
-
-
-def _fail(future: asyncio.Future[Sight], error: ModelError) -> None:
-    if not future.done():
-        future.set_exception(error)
