@@ -45,6 +45,11 @@ class Keeping(Naming):
         async with self.work.read() as session:
             return await replies.reply_to(session, address)
 
+    async def latest_replies(self, most: int) -> list[tuple[Address, Address]]:
+        """Our newest messages, oldest first: what each answers, and where it is."""
+        async with self.work.read() as session:
+            return await replies.latest_replies(session, most)
+
     async def answered_by(self, reply: Address) -> tuple[int, ...]:
         """The predictions that one message of ours answers, in the order of their pictures."""
         async with self.work.read() as session:

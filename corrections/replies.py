@@ -64,6 +64,24 @@ async def reply_to(session: AsyncSession, address: Address) -> Address | None:
     return Address(*found) if found else None
 
 
+async def latest_replies(session: AsyncSession, most: int) -> list[tuple[Address, Address]]:
+    """Our newest messages, oldest first: what each answers, and where it is."""
+    found = await session.execute(
+        reply_addresses()
+        .add_columns(PostRow.channel, PostRow.message)
+        .join(PredictionRow, ReplyRow.prediction_id == PredictionRow.id)
+        .join(PostRow, PredictionRow.post_id == PostRow.id)
+        .where(PostRow.channel.is_not(None), PostRow.message.is_not(None))
+        .order_by(ReplyRow.id.desc())
+        .limit(most)
+    )
+    both = [
+        (Address(platform, native, asked_in, asked), Address(platform, native, channel, message))
+        for platform, native, channel, message, asked_in, asked in found
+    ]
+    return both[::-1]
+
+
 async def latest_about(session: AsyncSession, prediction_id: int) -> Address | None:
     """Our newest message about a prediction."""
     found = (

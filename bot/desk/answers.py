@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.desk.communities import Communities
+from bot.desk.communities import Communities, language_of
 from bot.desk.limits import RateLimits
 from bot.desk.naming import Names, guesses
 from bot.desk.outcomes import described, each_once, record, refusal_of, worth_saying
 from bot.desk.recalling import told
+from bot.desk.said import Message, Said, message_of
 from bot.desk.turns import Turns, key_of
 from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Voice
 from bot.errors import FetchError
@@ -30,14 +30,13 @@ from model.types import Answer, Eyes, Sight
 
 log = logging.getLogger(__name__)
 
+LATEST = 1_000
+"""Answers of an earlier process that are known without asking: what is delivered twice is recent."""
 AT_ONCE = 16
 """Pictures that are fetched and looked at at a time: each is in memory meanwhile."""
 WAITING = 256
 """Pictures that wait here or are looked at; nobody would wait for the end of a longer queue."""
-REMEMBERED = 10_000
 APOLOGY_SECONDS = 5.0
-
-_Key = tuple[str, str, str]
 
 
 class _Underway:
@@ -82,8 +81,11 @@ class Answers:
         self._names = Names(ledger)
         self._adopted: dict[str, dict[str, str]] = {}
         self._turns = Turns(AT_ONCE, WAITING)
-        self._answering: dict[_Key, _Underway] = {}
-        self._refusals: OrderedDict[_Key, tuple[Address, Person]] = OrderedDict()
+        self._answering: dict[Message, _Underway] = {}
+        self._answered = Said()
+        self._refusals = Said()
+        """Those are not in the ledger, but they go when the message goes; a restart may forget them."""
+        self._recalling, self._recalled = asyncio.Lock(), False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -93,7 +95,7 @@ class Answers:
         The same message delivered twice is answered once: while it is being answered it is known here,
         afterwards in the ledger. In a watched channel nothing is said when there is nothing worth saying.
         """
-        key = _key(ask.address)
+        key = message_of(ask.address)
         while (other := self._answering.get(key)) is not None:
             if not ask.direct:
                 return
@@ -105,7 +107,7 @@ class Answers:
             await self._answer_now(ask, voice, underway)
 
     async def _answer_now(self, ask: Ask, voice: Voice, underway: _Underway) -> None:
-        key, ours = _key(ask.address), None
+        key, ours = message_of(ask.address), None
         try:
             work = underway.work = asyncio.create_task(self._answer_or_point(ask, voice, underway))
             ours = await work
@@ -126,24 +128,42 @@ class Answers:
                 self._idle.set()
         if underway.deleted:
             # It may have been deleted before our answer was noted, so what was said is named here too.
+            self._answered.pop(key)
             noted = await self._ledger.message_deleted(ask.address)
             await voice.unsay(list(dict.fromkeys([*noted, *([ours] if ours else [])])))
 
     async def _answer_or_point(self, ask: Ask, voice: Voice, underway: _Underway) -> Address | None:
-        language = await self._communities.language(ask.asker, ask.address.home)
-        said = await self._ledger.reply_to(ask.address)
+        if not self._recalled:
+            await self._recall_latest()
+        home = ask.address.home
+        known = self._communities.remembered(home)
+        with self._turns.looked_up(key_of(home, ask.asker.key)) as room:
+            if room or known is None:
+                chosen = await self._communities.of(home)
+                said = await self._ledger.reply_to(ask.address)
+            else:
+                # who finds no room reads so at once: where many do, asking the ledger is what takes long
+                chosen, said = known, self._answered.to(ask.address)
+        language = language_of(ask.asker, chosen)
         if said is None:
-            return await self._answer_once(ask, voice, underway, language)
+            return await self._answer_once(ask, voice, underway, language, chosen)
         if ask.direct:
             await voice.say(Already(said, language))
         return None
 
+    async def _recall_latest(self) -> None:
+        """What was answered before the start may be asked again when there is no room to look it up."""
+        async with self._recalling:
+            if not self._recalled:
+                for asked, ours in await self._ledger.latest_replies(LATEST):
+                    self._answered.put(asked, ours)
+                self._recalled = True
+
     async def _answer_once(
-        self, ask: Ask, voice: Voice, underway: _Underway, language: str
+        self, ask: Ask, voice: Voice, underway: _Underway, language: str, chosen: CommunitySettings
     ) -> Address | None:
         platform = ask.address.platform
         self._metrics.asked(platform)
-        chosen = await self._communities.of(ask.address.home)
         outcomes = await asyncio.gather(
             *(self._one(ask, slot, fetch, chosen, language) for slot, fetch in enumerate(ask.pictures))
         )
@@ -166,8 +186,9 @@ class Answers:
             except NotFound:  # the poster was forgotten meanwhile
                 await voice.unsay([address])
                 return None
+            self._answered.put(ask.address, address, ask.poster.key)
         elif address is not None:
-            self._remember_refusal(ask, address)
+            self._refusals.put(ask.address, address, ask.poster.key)
         return address
 
     async def _apologise(self, ask: Ask, voice: Voice, key: str) -> Address | None:
@@ -176,14 +197,8 @@ class Answers:
             return None
         address = await voice.say(Reply((Refused(key),), ask.asker.language or FALLBACK))
         if address is not None:
-            self._remember_refusal(ask, address)
+            self._refusals.put(ask.address, address, ask.poster.key)
         return address
-
-    def _remember_refusal(self, ask: Ask, ours: Address) -> None:
-        """Refusals are not in the ledger, but they go when the message goes; a restart may forget them."""
-        self._refusals[_key(ask.address)] = (ours, ask.poster)
-        if len(self._refusals) > REMEMBERED:
-            self._refusals.popitem(last=False)
 
     async def _one(
         self,
@@ -273,18 +288,20 @@ class Answers:
 
         One of our own takes nothing along, but whoever asks again is answered anew.
         """
+        self._answered.unsaid(address)
         await self._ledger.reply_deleted(address)
-        key = _key(address)
+        key = message_of(address)
         if key in self._answering:
             self._answering[key].deleted = True
-        refusal = self._refusals.pop(key, None)
-        return await self._ledger.message_deleted(address) + ([refusal[0]] if refusal else [])
+        self._answered.pop(key)
+        refusal = self._refusals.pop(key)
+        return await self._ledger.message_deleted(address) + ([refusal] if refusal else [])
 
     def forgotten(self, person: Person) -> list[Address]:
         """Somebody is forgotten: let go of where their pictures were refused; returns those messages."""
         self._communities.forget(person)
-        theirs = [key for key, (_, poster) in self._refusals.items() if poster.key == person.key]
-        return [self._refusals.pop(key)[0] for key in theirs]
+        self._answered.forget(person.key)
+        return self._refusals.forget(person.key)
 
     async def may_ask(self, platform: str, prediction_id: int) -> bool:
         """Whether the poster of a picture is to be asked if it may be learned from."""
@@ -308,8 +325,3 @@ class Answers:
                     underway.work.cancel()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), APOLOGY_SECONDS)
-
-
-def _key(address: Address) -> _Key:
-    """A message; which community it is in, not every event says."""
-    return address.platform, address.channel, address.message

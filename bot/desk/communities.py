@@ -40,6 +40,11 @@ class Communities:
             self._remember(community, settings)
         return settings
 
+    def remembered(self, community: Community) -> CommunitySettings | None:
+        """What held there when somebody last looked, however long ago."""
+        known = self._known.get(community)
+        return known[1] if known else None
+
     async def change(self, person: Person, place: Address, **changes: Any) -> CommunitySettings | Refused:
         """Change some of the settings; whether this person may is the adapter's business."""
         before = await self._ledger.community_settings(place.home)
@@ -66,7 +71,7 @@ class Communities:
 
     async def language(self, person: Person, community: Community) -> str:
         """The person's client says it; where it speaks none of ours, the community has chosen, or English."""
-        return spoken(person.language) or (await self.of(community)).language or FALLBACK
+        return language_of(person, await self.of(community))
 
     async def watches(self, place: Address, default: Collection[str]) -> bool:
         """Whether pictures in that channel are answered unasked; ``default`` where nobody has chosen."""
@@ -79,3 +84,8 @@ class Communities:
         self._known.move_to_end(community)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+
+def language_of(person: Person, settings: CommunitySettings) -> str:
+    """The language of `Communities.language` where the community's settings are known."""
+    return spoken(person.language) or settings.language or FALLBACK

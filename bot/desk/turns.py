@@ -7,8 +7,8 @@ in which many people post would stand before everybody who comes later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from model.errors import WorkerBusy
 from model.worker.queue import Admission, FairQueue
@@ -22,6 +22,17 @@ class Turns:
         self._at_once = self._free = at_once
         self._door = Admission(waiting, waiting // 2, 0)
         self._line: FairQueue[asyncio.Future[None]] = FairQueue()
+
+    @contextmanager
+    def looked_up(self, key: str) -> Iterator[bool]:
+        """Keep a place while something is looked up; False: there is none, and `taken` would refuse."""
+        with ExitStack() as inside:
+            try:
+                inside.enter_context(self._door.enter(key))
+            except WorkerBusy:
+                yield False
+            else:
+                yield True
 
     @asynccontextmanager
     async def taken(self, key: str, seconds: float) -> AsyncIterator[None]:
