@@ -96,8 +96,9 @@ def squeezed(integral: NDArray[np.float64], box: Box, side: int) -> NDArray[np.f
 def integrated(levels: Grey) -> NDArray[np.float64]:
     """[H, W] to [H + 1, W + 1]: what is above and left of each corner of a pixel, summed."""
     integral = np.zeros((levels.shape[0] + 1, levels.shape[1] + 1))
-    np.cumsum(levels, axis=0, out=integral[1:, 1:])
-    np.cumsum(integral[1:, 1:], axis=1, out=integral[1:, 1:])
+    integral[1:, 1:] = levels
+    np.add.accumulate(integral, axis=0, out=integral)
+    np.add.accumulate(integral, axis=1, out=integral)
     return integral
 
 
