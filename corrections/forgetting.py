@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,10 +25,9 @@ from sqlalchemy.orm import aliased
 
 from corrections import people
 from corrections.blobs import BlobStore
-from corrections.cases import WITHDRAWN
 from corrections.consent import mark_snapshots
 from corrections.homes import empty_homes, homes_of
-from corrections.memory import changes, features
+from corrections.memory import features
 from corrections.people import Pseudonyms
 from corrections.posts import FORGOTTEN_MESSAGE
 from corrections.replies import take_replies
@@ -51,13 +50,12 @@ from corrections.tables import (
     VoteRow,
 )
 from corrections.types import Address, Person
+from corrections.withdrawing import slices, withdraw
 
 NO_NEAR_KEY = "0" * 64
 """Of a picture that is forgotten: a flat one's, which is near to nothing (see `corrections.cases`)."""
 
-_AT_ONCE = 500
 _QUIETLY = {"synchronize_session": False}
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ async def forget(session: AsyncSession, store: BlobStore, whom: Leaving, at: dat
         cases |= set(await session.scalars(select(PostRow.case_id).where(mine).distinct()))
         await _answers(session, who)
         pictures = await _pictures(session, store, who, at)
-        left = await _withdraw(session, who, cases, at)
+        left = await withdraw(session, who, cases, at)
         done = Forgotten(pictures, votes, tuple(replies))
         await session.execute(
             update(PersonRow).where(PersonRow.id == who).values(person_key=secrets.token_hex(32))
@@ -133,7 +131,7 @@ async def _bury_messages(session: AsyncSession, names: Pseudonyms, who: int, at:
         .distinct()
     )
     keys = [names.message(platform, channel or "", message or "") for platform, channel, message in rows]
-    for some in _slices(keys):
+    for some in slices(keys):
         known = set(
             await session.scalars(
                 select(TombstoneRow.key).where(
@@ -198,7 +196,7 @@ async def _pictures(session: AsyncSession, store: BlobStore, who: int, at: datet
     ).all()
     await _posts(session, who)
     await asyncio.to_thread(lambda: [store.delete(blob.sha256, blob.format) for blob in blobs])
-    for some in _slices([blob.id for blob in blobs]):
+    for some in slices([blob.id for blob in blobs]):
         these = BlobRow.id.in_(some)
         await features.drop(session, some)
         referred = or_(
@@ -245,59 +243,3 @@ async def _posts(session: AsyncSession, who: int) -> None:
         update(PostRow).where(mine).values(channel=None, message=None, original_sha256=FORGOTTEN),
         execution_options=_QUIETLY,
     )
-
-
-async def _withdraw(session: AsyncSession, who: int, cases: Iterable[int], at: datetime) -> set[int]:
-    """Withdraw the cases of which nothing is left; returns the others.
-
-    Shells leave the cases of other people's pictures, so that nobody reaches one of those through them.
-    """
-    cases = set(cases)
-    gone: set[int] = set()
-    left = exists().where(PostRow.case_id == CaseRow.id, PostRow.original_sha256 != FORGOTTEN)
-    for some in _slices(sorted(cases)):
-        these = CaseRow.id.in_(some), ~left.correlate(CaseRow)
-        gone |= set(await session.scalars(select(CaseRow.id).where(*these)))
-        await changes.noted(session, some, at)
-        await session.execute(
-            update(CaseRow)
-            .where(*these)
-            .values(
-                status=WITHDRAWN,
-                decided=None,
-                decided_at=None,
-                leading=None,
-                agreement=0.0,
-                agreed=False,
-                reason="few",
-                priority=0.0,
-                skipped_at=None,
-                claimed_by=None,
-                claimed_until=None,
-                revision=CaseRow.revision + 1,
-            ),
-            execution_options=_QUIETLY,
-        )
-        # What leads in the others is counted again right afterwards: until then nothing does.
-        await session.execute(
-            update(CaseRow)
-            .where(CaseRow.id.in_(some), CaseRow.status != WITHDRAWN)
-            .values(leading=None, agreement=0.0, agreed=False, revision=CaseRow.revision + 1),
-            execution_options=_QUIETLY,
-        )
-    live = select(CaseRow.id).where(CaseRow.status != WITHDRAWN)
-    shells = PostRow.person_id == who, PostRow.case_id.in_(live)
-    for community in (await session.scalars(select(PostRow.community_id).where(*shells).distinct())).all():
-        case = CaseRow(community_id=community, status=WITHDRAWN, created_at=at)
-        session.add(case)
-        await session.flush()
-        await session.execute(
-            update(PostRow).where(*shells, PostRow.community_id == community).values(case_id=case.id),
-            execution_options=_QUIETLY,
-        )
-    return cases - gone
-
-
-def _slices(of: Sequence[T]) -> Iterable[Sequence[T]]:
-    """Few enough for one statement's variables."""
-    return (of[start : start + _AT_ONCE] for start in range(0, len(of), _AT_ONCE))

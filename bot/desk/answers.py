@@ -5,37 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 
 from bot.desk.communities import Communities, language_of
 from bot.desk.limits import RateLimits
-from bot.desk.naming import Names, guesses
-from bot.desk.outcomes import described, each_once, record, refusal_of, worth_saying
-from bot.desk.recalling import told
+from bot.desk.looking import Looking
+from bot.desk.outcomes import described, each_once, worth_saying
 from bot.desk.said import Message, Said, message_of
-from bot.desk.turns import Turns, key_of
-from bot.desk.types import Already, Ask, Identified, Person, Refused, Reply, Voice
-from bot.errors import FetchError
+from bot.desk.turns import key_of
+from bot.desk.types import Already, Ask, Person, Refused, Reply, Voice
 from bot.memory.following import Memory
 from bot.metrics import Metrics
 from bot.words import FALLBACK
-from corrections.errors import LedgerError, NotFound, WasForgotten, Withdrawn
+from corrections.errors import LedgerError, NotFound
 from corrections.ledger import Ledger
 from corrections.types import Address, CommunitySettings
 from model import tracing
-from model.errors import ModelError
-from model.types import Answer, Eyes, Sight
+from model.types import Eyes
 
 log = logging.getLogger(__name__)
 
 LATEST = 1_000
 """Answers of an earlier process that are known without asking: what is delivered twice is recent."""
-AT_ONCE = 16
-"""Pictures that are fetched and looked at at a time: each is in memory meanwhile."""
-WAITING = 256
-"""Pictures that wait here or are looked at; nobody would wait for the end of a longer queue."""
 APOLOGY_SECONDS = 5.0
 
 
@@ -68,19 +58,20 @@ class Answers:
         memory: Memory | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        self._eyes = eyes
-        self._memory = memory
         self._metrics = metrics or Metrics()
         self._ledger = ledger
         self._limits = limits
         self._communities = communities
-        self._deadline = deadline
-        self._caps = caps
-        self._discord_training = discord_training
-        self.explains = False
-        self._names = Names(ledger)
-        self._adopted: dict[str, dict[str, str]] = {}
-        self._turns = Turns(AT_ONCE, WAITING)
+        self.looking = Looking(
+            eyes,
+            ledger,
+            limits,
+            deadline=deadline,
+            caps=caps,
+            discord_training=discord_training,
+            memory=memory,
+            metrics=self._metrics,
+        )
         self._answering: dict[Message, _Underway] = {}
         self._answered = Said()
         self._refusals = Said()
@@ -137,7 +128,7 @@ class Answers:
             await self._recall_latest()
         home = ask.address.home
         known = self._communities.remembered(home)
-        with self._turns.looked_up(key_of(home, ask.asker.key)) as room:
+        with self.looking.turns.looked_up(key_of(home, ask.asker.key)) as room:
             if room or known is None:
                 chosen = await self._communities.of(home)
                 said = await self._ledger.reply_to(ask.address)
@@ -165,7 +156,7 @@ class Answers:
         platform = ask.address.platform
         self._metrics.asked(platform)
         outcomes = await asyncio.gather(
-            *(self._one(ask, slot, fetch, chosen, language) for slot, fetch in enumerate(ask.pictures))
+            *(self.looking.one(ask, slot, fetch, chosen, language) for slot, fetch in enumerate(ask.pictures))
         )
         everything = ask.direct or chosen.chatty
         told = [each for each in outcomes if each is not None and (everything or worth_saying(each))]
@@ -200,83 +191,6 @@ class Answers:
             self._refusals.put(ask.address, address, ask.poster.key)
         return address
 
-    async def _one(
-        self,
-        ask: Ask,
-        slot: int,
-        fetch: Callable[[], Awaitable[bytes]],
-        chosen: CommunitySettings,
-        language: str,
-    ) -> Identified | Refused | None:
-        outcome = await self._looked(ask, slot, fetch, chosen, language)
-        if isinstance(outcome, Identified):
-            self._metrics.answered(ask.address.platform, outcome, tracing.seconds())
-        elif outcome is not None:
-            self._metrics.refused(ask.address.platform, outcome)
-        return outcome
-
-    async def _looked(
-        self,
-        ask: Ask,
-        slot: int,
-        fetch: Callable[[], Awaitable[bytes]],
-        chosen: CommunitySettings,
-        language: str,
-    ) -> Identified | Refused | None:
-        since = datetime.now(UTC)
-        if refused := self._over_limit(ask, slot, chosen.person_per_minute):
-            return refused if ask.waiting or self._limits.first_refusal(*ask.asker.key) else None
-        key = key_of(ask.address.home, ask.asker.key)
-        try:
-            # until it is written down: where the ledger is slower than the worker, those would pile up
-            async with self._turns.taken(key, self._deadline):
-                sight = await self._look(key, fetch)
-                recalled = None if self._memory is None else self._memory.recall(ask.address.home, sight)
-                recorded = await record(self._ledger, ask, slot, sight, since, recalled)
-        except (FetchError, ModelError) as error:
-            return refusal_of(error, slot, self._caps)
-        except WasForgotten:
-            return Refused("error-forgotten", slot=slot) if ask.direct else None
-        except Withdrawn:
-            return None
-        named = await self._names.of(ask.address.home, language)
-        said = sight.answer if recalled is None else recalled.answer
-        return Identified(
-            slot=slot,
-            prediction_id=recorded.prediction_id,
-            verdict=said.verdict,
-            ranked=guesses(said.ranked, named),
-            bundle=sight.bundle,
-            milliseconds=sight.milliseconds,
-            may_ask=await self.may_ask(ask.address.platform, recorded.prediction_id),
-            may_why=self.explains,
-            memory=None if recalled is None else recalled.version,
-            told=told(recalled, named),
-        )
-
-    async def _look(self, key: str, fetch: Callable[[], Awaitable[bytes]]) -> Sight:
-        sight = await self._eyes.look(await fetch(), fairness_key=key, keep=True, deadline=self._deadline)
-        return replace(sight, answer=await self._in_our_words(sight))
-
-    async def _in_our_words(self, sight: Sight) -> Answer:
-        """The answer in the vocabulary's slugs: a bundle may know others, and call them otherwise."""
-        answer = sight.answer
-        ours = self._adopted.setdefault(sight.bundle, {})
-        if new := [each.character for each in answer.ranked if each.character not in ours]:
-            ours.update(await self._ledger.adopt(new))
-        ranked = tuple(replace(each, character=ours[each.character]) for each in answer.ranked)
-        return replace(answer, character=ours[answer.character], ranked=ranked)
-
-    def _over_limit(self, ask: Ask, slot: int, person_per_minute: int | None) -> Refused | None:
-        here = ask.address.home
-        if person_per_minute and (seconds := self._limits.take_of(person_per_minute, *here, *ask.asker.key)):
-            return Refused("error-person-limit", {"seconds": seconds}, slot)
-        if seconds := self._limits.take("person", *ask.asker.key):
-            return Refused("error-person-limit", {"seconds": seconds}, slot)
-        if seconds := self._limits.take("community", *here):
-            return Refused("error-community-limit", {"seconds": seconds}, slot)
-        return None
-
     async def settled(self, place: Address) -> None:
         """Our message is seen before we have noted where it stands: wait for what is under way there."""
         for (platform, channel, _), underway in list(self._answering.items()):
@@ -302,12 +216,6 @@ class Answers:
         self._communities.forget(person)
         self._answered.forget(person.key)
         return self._refusals.forget(person.key)
-
-    async def may_ask(self, platform: str, prediction_id: int) -> bool:
-        """Whether the poster of a picture is to be asked if it may be learned from."""
-        if platform == "discord" and not self._discord_training:
-            return False
-        return await self._ledger.privacy.asks(prediction_id)
 
     async def quiet(self) -> None:
         """Return when nothing is being answered."""

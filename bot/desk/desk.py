@@ -110,7 +110,7 @@ class Desk:
             self.language,
             discord_training=self._discord_training,
         )
-        self._answers.explains = True
+        self._answers.looking.explains = True
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ class Desk:
             return None
         named = await self._names.of(view.community, language)
         tally = await self._ledger.tally(prediction_id)
-        may_ask = await self._answers.may_ask(view.community[0], prediction_id)
+        may_ask = await self._answers.looking.may_ask(view.community[0], prediction_id)
         return replace(recalled(view, tally, named, may_ask), may_why=self.why is not None)
 
     async def reply_of(self, prediction_id: int) -> tuple[Address, tuple[int, ...]] | None:

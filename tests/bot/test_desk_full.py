@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
 
-from bot.desk.answers import WAITING
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
+from bot.desk.looking import WAITING
 from bot.desk.said import REMEMBERED, Said
 from bot.desk.types import Already, Person, Refused, Reply
 from corrections.ledger import Ledger
@@ -23,39 +22,19 @@ from tests.standins.page import TableEyes
 RED = drawing("red")
 
 
-def desk_of(eyes: TableEyes, ledger: Ledger) -> Desk:
-    return Desk(eyes, ledger, RateLimits(10**6, 10**6))
-
-
-class Heard(Voice):
-    """Lets somebody know that something was said."""
-
-    def __init__(self, heard: asyncio.Semaphore) -> None:
-        super().__init__()
-        self._heard = heard
-
-    async def say(self, reply: Reply | Already) -> Address | None:
-        self._heard.release()
-        return await super().say(reply)
+def desk_of(ledger: Ledger) -> Desk:
+    return Desk(TableEyes(), ledger, RateLimits(10**6, 10**6))
 
 
 @asynccontextmanager
-async def full(desk: Desk, eyes: TableEyes) -> AsyncIterator[None]:
-    """Everybody's room is taken until the block ends."""
+async def full(desk: Desk) -> AsyncIterator[None]:
+    """All the room there is taken by others until the block ends."""
     await desk.answer(asking(drawing("grey"), message="warm"), Voice())
-    eyes.gate.clear()
-    heard = asyncio.Semaphore(0)
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        for number in range(WAITING + 8):
-            ask = asking(RED, message=f"crowd {number}", place=f"place {number}")
-            group.create_task(desk.answer(ask, Heard(heard)))
-        for _ in range(8):  # those who find no room
-            await heard.acquire()
-        try:
-            yield
-        finally:
-            await desk.finish(0)
-            eyes.gate.set()
+    turns = desk._answers.looking.turns
+    with ExitStack() as crowd:
+        for number in range(WAITING):
+            assert crowd.enter_context(turns.looked_up(f"place {number}|person"))
+        yield
 
 
 @contextmanager
@@ -84,9 +63,8 @@ def refusals(voice: Voice) -> list[str]:
 
 
 async def test_who_finds_no_room_is_told_so_without_a_look_into_the_ledger(ledger: Ledger) -> None:
-    eyes = TableEyes()
-    desk, voice = desk_of(eyes, ledger), Voice()
-    async with full(desk, eyes):
+    desk, voice = desk_of(ledger), Voice()
+    async with full(desk):
         with statements() as asked:
             chinese = Person("test", "li", "zh-CN")
             await desk.answer(asking(RED, message="late", person=chinese), voice)
@@ -105,11 +83,10 @@ async def test_who_finds_no_room_is_told_so_without_a_look_into_the_ledger(ledge
 
 async def test_what_was_answered_is_not_refused_for_want_of_room(ledger: Ledger) -> None:
     """Neither what this process answered nor what one before it did, as long as our answer is there."""
-    before, eyes = desk_of(TableEyes(), ledger), TableEyes()
-    desk = desk_of(eyes, ledger)
+    before, desk = desk_of(ledger), desk_of(ledger)
     await before.answer(asking(RED, message="before"), Voice(sent=10))
     await desk.answer(asking(RED, message="now"), Voice(sent=20))
-    async with full(desk, eyes):
+    async with full(desk):
         for message in ("before", "now"):
             unasked, direct = Voice(), Voice()
             await desk.answer(asking(RED, message=message, direct=False), unasked)

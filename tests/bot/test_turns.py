@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.desk.answers import AT_ONCE
 from bot.desk.desk import Desk
 from bot.desk.limits import RateLimits
+from bot.desk.looking import AT_ONCE
 from bot.desk.turns import Turns, key_of
 from corrections.ledger import Ledger
 from model.errors import WorkerBusy
