@@ -64,8 +64,9 @@ FORMATS = (
 
 _KIND = {"MPO": "jpeg", "HEIF": "heic"}
 ENOUGH = 2.0
-"""How many times the side that the model looks at is decoded: from there on its pixels are hardly ever more
-than 3 of 255 levels from those of the whole picture (38 of 40 photographs); at 1 they are up to 16 away."""
+"""How many times the side that the model looks at is decoded, at least. From there on its pixels are hardly
+ever more than 3 of 255 levels from those of the whole picture (38 of 40 photographs of 12 megapixels; 5 of 6
+of 1 to 2 megapixels with strong grain, 6 levels at most); at 1 they are up to 16 away."""
 
 _ALMOST = 15 / 16
 """The share of ``stored_side`` that is enough: photographs of 12 megapixels are 4,000 or 4,032 wide, and a

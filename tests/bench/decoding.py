@@ -62,6 +62,15 @@ def rows(bench: Bench) -> list[Row]:
             name = re.sub(r", [\d.]+ MB$", "", name)
             result.append(Row(f"{name} ({size}) to tensor", ours, "ms", theirs, NAME, BOUND))
             result.append(_levels(f"… largest difference, {size}", files))
+        files = [
+            jpeg(photograph(seed, size=(1280, 960)), quality=88)
+            for seed in track(range(3), "1280 x 960", console=bench.screen, transient=True)
+        ]
+        ours, theirs = _in_turns(peer, files, max(5, bench.runs))
+        stored = _in_turns(peer, files, max(5, bench.runs), keep=True)[0]
+        result.append(Row("photo of 1280 x 960 to tensor", ours, "ms", theirs, NAME))
+        result.append(Row("… and to what is stored, one after the other", stored, "ms"))
+        result.append(_levels("… largest difference, 1280 x 960", files))
         real = _real(bench.pictures)
         if real:
             files = [jpeg(each, quality=90) for each in track(real, "real", console=bench.screen)]
@@ -75,8 +84,8 @@ def rows(bench: Bench) -> list[Row]:
     return result + asyncio.run(_dearest())
 
 
-def _to_tensor(data: bytes) -> Floats:
-    return HOW.normalise(decode(data, LIMITS, HOW, keep=False).pixels[None])
+def _to_tensor(data: bytes, keep: bool = False) -> Floats:
+    return HOW.normalise(decode(data, LIMITS, HOW, keep=keep).pixels[None])
 
 
 def _exact(data: bytes) -> Pixels:
@@ -84,14 +93,16 @@ def _exact(data: bytes) -> Pixels:
         return to_pixels(whole.convert("RGB"), HOW)
 
 
-def _in_turns(peer: _Peer, files: Sequence[bytes], times: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _in_turns(
+    peer: _Peer, files: Sequence[bytes], times: int, keep: bool = False
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     _to_tensor(files[0])
     peer.milliseconds(files[0])
     ours, theirs = [], []
     for _ in range(times):
         for data in files:
             begun = time.perf_counter()
-            _to_tensor(data)
+            _to_tensor(data, keep)
             ours.append(1000 * (time.perf_counter() - begun))
             theirs.append(peer.milliseconds(data))
     return tuple(ours), tuple(theirs)
