@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from corrections.engine import create_engine
 from corrections.ledger import Ledger
-from corrections.schema import configuration, upgrade
+from corrections.schema import NEWEST, configuration, upgrade
 from corrections.tables import Table
 from tests.corrections.raw import change
 from tests.corrections.support import ON_SQLITE
@@ -120,3 +121,26 @@ def test_every_table_can_be_made_on_postgresql() -> None:
             assert "TIMESTAMP WITH TIME ZONE" in statement
         for index in table.indexes:
             assert len(str(CreateIndex(index).compile(dialect=dialect))) > 0 and len(str(index.name)) <= 63
+
+
+def test_the_newest_revision_is_the_last_of_the_migrations() -> None:
+    assert ScriptDirectory.from_config(configuration()).get_heads() == [NEWEST]
+
+
+@ON_SQLITE
+async def test_who_has_nothing_to_migrate_does_not_wait_for_alembic(url: str, tmp_path: Path) -> None:
+    await upgrade(url)
+    code = f"""if True:
+        import asyncio, sys
+        from pathlib import Path
+        from corrections.ledger import Ledger
+
+        async def opened() -> None:
+            await (await Ledger.open({url!r}, data_dir=Path({str(tmp_path)!r}))).close()
+
+        asyncio.run(opened())
+        print("alembic" in sys.modules)
+    """
+    done = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    said, _ = await done.communicate()
+    assert said == b"False\n"
