@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _START_SECONDS = 60.0
+_BEHIND = 0.25  # seconds that storing waits for a child that has nothing else to do
 _PIPE = 2**20  # bytes; the most that Linux allows everybody
 _PICTURES_A_CHILD = 2000  # then a fresh one, in case a library leaks
 
@@ -93,14 +94,16 @@ class Decoders:
         return await self.call(_decode_here, data, self.options.limits, how, keep, apart)
 
     async def store(self, data: bytes, how: Preprocess) -> bytes:
-        """What is stored of one picture, see `model.decode.store`: by a child that has nothing else to do.
+        """What is stored of one picture, see `model.decode.store`; behind those who wait for `decode`.
 
         Raises:
             PictureError, WorkerGone: see `decode`.
         """
-        while self._given >= self.options.count:
-            self._free.clear()
-            await self._free.wait()
+        with suppress(TimeoutError):  # then it is in nobody's way, or has its turn like everybody
+            async with asyncio.timeout(_BEHIND):
+                while self._given >= self.options.count:
+                    self._free.clear()
+                    await self._free.wait()
         self._given += 1
         storing = asyncio.ensure_future(self._called(_store_here, data, self.options.limits, how))
         self._storing.add(storing)

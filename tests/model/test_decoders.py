@@ -146,12 +146,31 @@ async def test_what_is_stored_waits_for_those_whom_the_model_waits_for(huge: byt
         await busy_child(decoders)
         behind = asyncio.create_task(noted("stored", decoders.store(data, HOW)))
         dropped = asyncio.create_task(decoders.store(data, HOW))
-        await asyncio.sleep(0)
+        for _ in range(10):  # turns of the loop: both had their chance to go ahead
+            await asyncio.sleep(0)
         others = [asyncio.create_task(noted("other", decoders.decode(data, HOW))) for _ in range(3)]
         dropped.cancel()
         await asyncio.wait_for(asyncio.gather(first, behind, *others), 30)
     assert done == ["first", "other", "other", "other", "stored"]
     assert dropped.cancelled()
+
+
+async def test_what_is_stored_has_its_turn_among_decodings_without_end() -> None:
+    data, how = drawing("red", size=(1280, 960), kind="JPEG"), Preprocess()
+    async with Decoders(DecoderOptions(children=1)) as decoders:
+
+        async def endless() -> None:
+            while True:
+                await decoders.decode(data, how)
+
+        others = [asyncio.create_task(endless()) for _ in range(4)]
+        await asyncio.sleep(0)
+        try:
+            assert await asyncio.wait_for(decoders.store(data, how), 10)
+        finally:
+            for other in others:
+                other.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
 
 async def test_who_drops_what_is_being_stored_ends_no_child(huge: bytes) -> None:
