@@ -32,6 +32,7 @@ from model.versions import Versions
 from model.worker.ahead import Ahead, wish_of
 from model.worker.engine import Engine
 from model.worker.following import Follower
+from model.worker.freeing import give_back
 from model.worker.guard import Certificate, check_reach
 from model.worker.measuring import Measuring
 from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions, unix_path
@@ -106,6 +107,7 @@ class _Process:
                 gc.freeze()  # what is there by now stays: no later collection has to look through it
                 gc.enable()
                 say(f"ready {url}")
+                give_back()
                 log.info("ready with %s on %s", info.id, url)
                 if follower is not None:
                     following = asyncio.create_task(follower.watch())
