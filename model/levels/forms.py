@@ -13,8 +13,8 @@ import numpy as np
 from model.levels.merging import Merge
 from model.preprocess import Floats
 
-EDITION = 1
-"""Counts up when the same form is written in another way, so that figures of before are no longer taken."""
+PLAIN, EVENED = 1, 2
+"""Editions of a form: who knows only the first one would leave `Form.smooth` out, and must not write it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Form:
     def to_json(self) -> dict[str, Any]:
         """As it stands in a manifest."""
         return {
-            "edition": EDITION,
+            "edition": EVENED if self.smooth else PLAIN,
             "int8": self.int8,
             "floats": list(self.floats),
             "merge": [asdict(merge) for merge in self.merge],
@@ -56,10 +56,10 @@ class Form:
         """Read it again.
 
         Raises:
-            ValueError: it was measured with another edition; KeyError, TypeError: it does not read.
+            ValueError: it is of an edition that is not known; KeyError, TypeError: it does not read.
         """
-        if content["edition"] != EDITION:
-            raise ValueError(f"edition {content['edition']}, this version writes {EDITION}")
+        if content["edition"] not in (PLAIN, EVENED):
+            raise ValueError(f"edition {content['edition']}, this version knows {PLAIN} and {EVENED}")
         return cls(
             bool(content["int8"]),
             tuple(str(name) for name in content["floats"]),

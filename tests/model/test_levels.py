@@ -154,6 +154,15 @@ def test_channels_made_even_change_nothing_but_what_8_bits_see() -> None:
     assert Form.from_json(before) == Form(int8=True)
 
 
+def test_who_knows_nothing_of_even_channels_does_not_read_a_form_with_them() -> None:
+    assert Form(int8=True).to_json()["edition"] == 1
+    evened = Form(int8=True, smooth=UNEVEN)
+    assert evened.to_json()["edition"] == 2
+    assert Form.from_json(evened.to_json() | {"edition": 1}) == evened, "as it was written until then"
+    with pytest.raises(ValueError, match="edition 3"):
+        Form.from_json(evened.to_json() | {"edition": 3})
+
+
 def test_a_bundle_names_its_levels_the_most_exact_first(levelled: Path, tmp_path: Path) -> None:
     assert levels_of(read_bundle(levelled)) == LEVELS
     assert levels_of(read_bundle(bundle(tmp_path / "plain"))) == LEVELS[:1]
