@@ -191,11 +191,18 @@ class Graph:
 
 def _layer(graph: Graph, softmax: NodeProto) -> Layer:
     scores = graph.made.get(softmax.input[0])
+    if scores is not None and scores.op_type in {"Mul", "Div"} and _by_number(graph, scores):
+        # "eager" attention scales what queries and keys give together, the usual one each of them before
+        scores = graph.made.get(graph.sides(scores)[0])
     if scores is None or scores.op_type != "MatMul":
         raise NotRead("its attention is masked or of another kind")
     normed, query, heads = graph.projected(scores.input[0])
     also, key, _ = graph.projected(scores.input[1])
-    mixed = _only(graph, softmax.output[0], "MatMul")
+    name = softmax.output[0]
+    while (mixed := _single(graph, name)).op_type in {"Cast", "Identity"}:
+        name = mixed.output[0]
+    if mixed.op_type != "MatMul":
+        raise NotRead(f"{name} goes into {mixed.op_type}, not MatMul")
     third, value, _ = graph.projected(mixed.input[1])
     if not normed == also == third or not heads:
         raise NotRead("queries, keys and values are not made of the same")
