@@ -67,6 +67,9 @@ class Metrics:
         self._part = gauge("part_up", "Whether a part is in order (1) or not (0), as /readyz says.", "part")
         self._communities = gauge("discord_servers", "Discord servers that this process is in.")
         self._restarts = gauge("worker_restarts", "Starts of our own worker after it died, so far.")
+        self._away = gauge(
+            "workers_away", "Workers of worker.url, where there are several, that are left alone."
+        )
         self._held = histogram(
             "loop_late_seconds", "How late the event loop comes to what is due.", buckets=HELD
         )
@@ -74,6 +77,7 @@ class Metrics:
             self._posts.labels(platform)
             self._answers.labels(platform)
             self._replies.labels(platform)
+            self._failures.labels(platform)  # else increase() does not see the first one
 
     # -- what happens
 
@@ -141,6 +145,10 @@ class Metrics:
     def restarts(self, count: Callable[[], int]) -> None:
         """Where to look how often our worker died and came back."""
         self._restarts.set_function(lambda: float(count()))
+
+    def away(self, count: Callable[[], int]) -> None:
+        """Where to look how many of several workers are left alone."""
+        self._away.set_function(lambda: float(count()))
 
     async def watch_loop(self) -> None:
         """Note how late the event loop is, until cancelled."""

@@ -209,6 +209,7 @@ async def watching(
     if not settings.worker.url or (eyes.address.startswith("unix:") and "," not in eyes.address):
         watch.with_worker(eyes.address)
     metrics.restarts(lambda: eyes.restarts())
+    metrics.away(lambda: eyes.away)
     if memory is not None:
         metrics.memory(lambda: len(memory))
     late = asyncio.get_running_loop().create_task(metrics.watch_loop(), name="loop")

@@ -98,6 +98,11 @@ class WorkerClient:
         """The model that most of several workers answer with; empty for one, or before the first answer."""
         return self._routes.leading if self._routes.several else ""
 
+    @property
+    def away(self) -> int:
+        """How many of several workers are left alone, because they do not answer or refuse us."""
+        return self._routes.away_now
+
     async def look(
         self, picture: bytes, *, fairness_key: str = "", keep: bool = False, deadline: float | None = None
     ) -> Sight:

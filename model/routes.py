@@ -81,6 +81,11 @@ class Routes:
         passing = [gone for gone in found if not isinstance(gone, WorkerMisconfigured)]
         return (passing or found or [WorkerGone("no worker answers")])[0]
 
+    @property
+    def away_now(self) -> int:
+        """How many are left alone."""
+        return sum(health.gone is not None for health in self.health.values())
+
     async def back(self, seconds: float) -> bool:
         """Wait until one that was away is back; whether one is."""
         self._back.clear()

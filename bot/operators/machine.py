@@ -119,6 +119,8 @@ async def model(settings: Settings) -> Finding:
             sight = await eyes.look(drawing(), deadline=deadline)
             milliseconds = round((time.perf_counter() - started) * 1000)
     except ModelError as error:
+        if settings.worker.url:  # what the model is stands there; model.use here says nothing of it
+            return bad("model", w("doctor-model-elsewhere", why=str(error).rstrip(".")))
         return bad("model", w("doctor-model-bad", why=str(error).rstrip("."), use=settings.model.use))
     return ok("model", w("doctor-model-ok", bundle=sight.bundle, milliseconds=milliseconds))
 

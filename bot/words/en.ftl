@@ -357,7 +357,8 @@ doctor-worker-ok = Worker: { $url } answers, with { $bundle }.
 doctor-worker-bad = Worker: { $why }.
 doctor-worker-mixed = Worker: not all look with the same model ({ $models }): that is fine while you change it from one to the next; else say whosthat models use on each of their machines.
 doctor-model-ok = Model: { $bundle } answered a picture in { $milliseconds } ms.
-doctor-model-bad = Model: { $why }; check model.use ({ $use }) and worker.url, or set model.use to "builtin".
+doctor-model-bad = Model: { $why }; check model.use ({ $use }), or set it to "builtin".
+doctor-model-elsewhere = Model: no worker in worker.url answered a picture: { $why }.
 doctor-clock-ok = Clock: { $seconds ->
     [one] a second
    *[other] { $seconds } seconds

@@ -20,6 +20,7 @@ from model.client import WorkerClient
 from model.errors import ModelError
 from model.types import Sight
 from tests.e2e.running import running_bot
+from tests.e2e.test_watching import metrics, total
 from tests.standins.bundles import tiny_bundle
 from tests.standins.certificates import Authority
 from tests.standins.drawings import drawing
@@ -218,9 +219,16 @@ async def test_a_bot_starts_with_one_of_two_workers_and_the_doctor_says_what_is_
             assert worker.url in bot.output
             assert f"no worker listens at {gone}" in bot.output
             assert SECRET not in bot.output
+            figures = await metrics(bot)
+            assert total(figures, "whosthat_workers_away") == 1
+            assert total(figures, "whosthat_part_up", part="worker") == 1
+            assert ("whosthat_ledger_failures_total", (("platform", "web"),)) in figures
         for change, sentences in (
             ({}, (f"✗ Worker: no worker listens at {gone}.", f"✓ Worker: {worker.url} answers, with tiny")),
-            ({"WHOSTHAT_WORKER__SECRET": "another-secret-than-that"}, ("refuses our secret",)),
+            (
+                {"WHOSTHAT_WORKER__SECRET": "another-secret-than-that"},
+                ("refuses our secret", "✗ Model: no worker in worker.url answered a picture: "),
+            ),
         ):
             doctor = await asyncio.create_subprocess_exec(
                 *(Path(sys.executable).with_name("whosthat"), "doctor"),
