@@ -10,20 +10,24 @@ import asyncio
 import contextlib
 import importlib
 import signal
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from bot.stopping import Stopped, cancelled, told_to_stop, unless
+from bot.uncollected import uncollected
 from bot.watchdog import Systemd
 from bot.words import words
 from corrections.lock import DataDirLock
 from model.supervisor import WorkerSupervisor
 from model.versions import Versions
+from model.worker.ahead import read_authorities, without_authorities
 from model.worker.options import WorkerOptions
 
 if TYPE_CHECKING:
@@ -84,6 +88,18 @@ async def open_eyes(
     return client
 
 
+def _rest() -> ModuleType:
+    """`bot.serving`, imported; the machine's certificates are read beside it, which takes Python no lock."""
+    with uncollected():
+        with without_authorities() as unread:
+            import aiohttp  # noqa: F401
+        reading = threading.Thread(target=read_authorities, args=(unread,))
+        reading.start()
+        serving = importlib.import_module("bot.serving")
+        reading.join()
+    return serving
+
+
 async def serve(
     settings: Settings, say: Callable[[str], None], progress: Progress, patience: float = 0.0
 ) -> bool:
@@ -120,8 +136,7 @@ async def serve(
             beneath = await stack.enter_async_context(AsyncExitStack())
             worker = asyncio.create_task(open_eyes(beneath, settings, progress, follow=True), name="worker")
             stack.push_async_callback(cancelled, worker)
-            importing = asyncio.to_thread(importlib.import_module, "bot.serving")
-            serving = await unless(stop, importing)
+            serving = await unless(stop, asyncio.to_thread(_rest))
             await serving.serve_with(worker, settings, say, stop, started)
     say(w("run-again" if again.is_set() else "run-stopped"))
     return again.is_set()

@@ -307,7 +307,7 @@ def exists(command: str) -> bool:
     """Whether there is such a command of whosthat."""
     words = [word for word in command.split() if re.fullmatch(r"[a-z-]+", word)]
     path = words[: 2 if words[0] in ("db", "train") else 1]
-    call = "from bot.cli import app; app(prog_name='whosthat')"
+    call = "from bot.commands import app; app(prog_name='whosthat')"
     return ran(sys.executable, "-c", call, *path, "--help").returncode == 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from fluent.runtime import FluentBundle, FluentResource
+from bot.words.catalogue import Catalogue
 
 FALLBACK = "en"
 
@@ -16,9 +16,9 @@ FALLBACK = "en"
 class Words:
     """The words of one language: ``words("button-right")``, ``words("run-web", url=...)``."""
 
-    def __init__(self, language: str, bundles: tuple[FluentBundle, ...]) -> None:
+    def __init__(self, language: str, catalogues: tuple[Catalogue, ...]) -> None:
         self.language = language
-        self._bundles = bundles
+        self._catalogues = catalogues
 
     def __call__(self, key: str, **values: str | int | float) -> str:
         """The text of ``key`` with ``values`` in it.
@@ -26,25 +26,15 @@ class Words:
         Raises:
             KeyError: no catalogue has the key, or it wants a value that was not given.
         """
-        for bundle in self._bundles:
-            if bundle.has_message(key) and (pattern := bundle.get_message(key).value) is not None:
-                text, errors = bundle.format_pattern(pattern, values)
-                if errors:
-                    raise KeyError(f"{key}: {errors[0]}")
-                return str(text)
+        for catalogue in self._catalogues:
+            text = catalogue.format(key, values)
+            if text is not None:
+                return text
         raise KeyError(key)
 
     def percent(self, part: float) -> str:
         """A probability for people: never 0 % or 100 %, which nobody can know."""
         return self("percent", part=min(0.99, max(0.01, part)))
-
-
-@cache
-def _bundle(language: str) -> FluentBundle:
-    # No isolation marks: names are cleaned when they are written, and the marks would break commands.
-    bundle = FluentBundle([language], use_isolating=False)
-    bundle.add_resource(FluentResource((files(__name__) / f"{language}.ftl").read_text(encoding="utf-8")))
-    return bundle
 
 
 @cache
@@ -72,6 +62,9 @@ def spoken(wanted: str) -> str:
     return (exact or same or [""])[0]
 
 
+_catalogue = cache(Catalogue)
+
+
 @cache
 def _words(language: str) -> Words:
-    return Words(language, tuple(_bundle(each) for each in dict.fromkeys((language, FALLBACK))))
+    return Words(language, tuple(_catalogue(each) for each in dict.fromkeys((language, FALLBACK))))

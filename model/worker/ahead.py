@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 from model.worker.options import WorkerOptions
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from model.choosing import Chooser, Wish
     from model.classifier import Classifier, Progress
 
@@ -157,23 +159,36 @@ def _first_use(options: WorkerOptions) -> str:
 
 
 @contextmanager
-def without_authorities() -> Iterator[None]:
+def without_authorities() -> Iterator[list[SSLContext]]:
     """Import aiohttp without reading the machine's certificates, which takes a twentieth of a start.
 
-    It does so when its client is imported. A worker asks nobody by it: that client would believe nobody.
+    It does so when its client is imported, twice. A worker asks nobody by it: that client would believe
+    nobody. Others read them then, for the contexts that this gives: `read_authorities`.
     Other threads read them as ever. And not by ``SSL_CERT_FILE``: a model is being loaded meanwhile, and
     native code there may read the environment, which must not change then.
     """
     import ssl
 
+    unread: list[SSLContext] = []
     read, here = ssl.SSLContext.set_default_verify_paths, threading.get_ident()
 
-    def unless_here(context: ssl.SSLContext) -> None:
-        if threading.get_ident() != here:
+    def unless_here(context: SSLContext) -> None:
+        if threading.get_ident() == here:
+            unread.append(context)
+        else:
             read(context)
 
     ssl.SSLContext.set_default_verify_paths = unless_here  # type: ignore[method-assign, assignment]
     try:
-        yield
+        yield unread
     finally:
         ssl.SSLContext.set_default_verify_paths = read  # type: ignore[method-assign]
+
+
+def read_authorities(unread: Sequence[SSLContext]) -> None:
+    """What was left out: for contexts that ask who somebody is. Python's lock is not held meanwhile."""
+    from ssl import CERT_NONE
+
+    for context in unread:
+        if context.verify_mode != CERT_NONE:
+            context.set_default_verify_paths()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.commands import app
 from bot.errors import BotError
 from bot.exporting import community_of, since_of
 

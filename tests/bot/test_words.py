@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from fluent.runtime import FluentBundle, FluentResource
 from fluent.syntax import FluentParser, ast
 
 from bot.words import languages, words
@@ -117,3 +118,15 @@ def test_chinese_is_no_copy_of_english() -> None:
     for key, values in catalogue("en").items():
         given = dict.fromkeys(values, 1)
         assert key in same or words("zh-CN")(key, **given) != words()(key, **given), key
+
+
+@pytest.mark.parametrize("language", languages())
+def test_messages_that_are_parsed_one_by_one_say_what_the_whole_file_does(language: str) -> None:
+    text = (ROOT / "bot" / "words" / f"{language}.ftl").read_text(encoding="utf-8")
+    whole, by_itself = FluentBundle([language], use_isolating=False), words(language)
+    whole.add_resource(FluentResource(text))
+    for key, wanted in catalogue(language).items():
+        for value in ("Loki", 1, 2.5):
+            values = dict.fromkeys(wanted, value)
+            said, errors = whole.format_pattern(whole.get_message(key).value, values)
+            assert errors or by_itself(key, **values) == said
