@@ -136,9 +136,15 @@ class Discord(Section):
 
     @model_validator(mode="after")
     def _shards_are_there(self) -> Discord:
+        if self.shard_ids and not self.shards:
+            raise ValueError(
+                "shard_ids is set, and shards is 0: it has to be the same number in every process"
+            )
         for each in self.shard_ids:
             if not each.isdecimal() or int(each) >= self.shards:
                 raise ValueError(f'shard_ids has "{each}", and shards is {self.shards}: they count from 0')
+        if len({int(each) for each in self.shard_ids}) < len(self.shard_ids):
+            raise ValueError("shard_ids has the same shard twice")
         return self
 
     @model_validator(mode="after")

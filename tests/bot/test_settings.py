@@ -132,6 +132,14 @@ def test_what_is_wrong_is_one_sentence_that_names_the_key(tmp_path: Path) -> Non
     assert "config.toml is not valid TOML" in sentence(tmp_path, "[web\n")
 
 
+@pytest.mark.parametrize(
+    ("shards", "ids", "said"),
+    [(0, '["0"]', "shards is 0"), (4, '["4"]', "count from 0"), (4, '["1", "01"]', "the same shard twice")],
+)
+def test_a_process_with_shards_that_cannot_be(tmp_path: Path, shards: int, ids: str, said: str) -> None:
+    assert said in sentence(tmp_path, f"[discord]\nshards = {shards}\nshard_ids = {ids}\n")
+
+
 def test_a_token_in_config_toml_is_refused_without_showing_it(tmp_path: Path) -> None:
     said = sentence(tmp_path, '[discord]\ntoken = "s3cret"')
     assert "DISCORD_TOKEN" in said
