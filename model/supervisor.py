@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from model.errors import ModelError, WorkerGone
-from model.worker.options import LONGEST_UNIX_PATH, SECRET, WorkerOptions
+from model.worker.options import LONGEST_UNIX_PATH, WorkerOptions
 
 if TYPE_CHECKING:  # whoever starts a worker shall not import for half a second before that
     import tenacity
@@ -263,13 +263,21 @@ def _private_folder() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Ours, in which the worker finds this very package even when it is not installed."""
-    environment = dict(os.environ)
-    environment.pop(SECRET, None)  # nobody else reaches it
+    """Ours, in which the worker finds this very package even when it is not installed.
+
+    Without secrets: strangers' pictures are parsed there, and its command has what it needs of the settings.
+    """
+    environment = {name: value for name, value in os.environ.items() if not _secret(name)}
     root = Path(__file__).resolve().parents[1]
     if "site-packages" not in root.parts:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), environment.get("PYTHONPATH"))))
     return environment
+
+
+def _secret(name: str) -> bool:
+    """Tokens, and all settings: an address of a database may hold a password. The hub's is for downloads."""
+    setting = name.startswith("WHOSTHAT_") and "__" in name
+    return setting or (name.endswith("_TOKEN") and not name.startswith("HF_"))
 
 
 def _manner(code: int) -> str:

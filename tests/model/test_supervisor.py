@@ -177,3 +177,21 @@ async def test_ctrl_c_is_for_the_bot(tiny: WorkerOptions) -> None:
         assert os.getpgid(supervisor.pid) == supervisor.pid != os.getpgid(0)
     with pytest.raises(WorkerGone):
         WorkerSupervisor(tiny).client()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_no_secret_of_the_bots_reaches_those_who_parse_pictures(
+    tiny: WorkerOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISCORD_TOKEN", "METRICS_TOKEN", "WHOSTHAT_TELEGRAM__TOKEN", "WHOSTHAT_DATABASE__URL"):
+        monkeypatch.setenv(name, "hush")
+    monkeypatch.setenv("HF_TOKEN", "for downloads")
+    async with WorkerSupervisor(tiny) as supervisor, supervisor.client() as client:
+        await client.look(drawing("red"))
+        assert supervisor.pid
+        worker = psutil.Process(supervisor.pid)
+        family = [worker, *worker.children(recursive=True)]
+        assert len(family) > 2, "the worker and what decodes"
+        for process in family:
+            assert "hush" not in process.environ().values()
+        assert worker.environ()["HF_TOKEN"] == "for downloads"
